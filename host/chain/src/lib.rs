@@ -1,0 +1,40 @@
+//! The corridor every call walks: what a stage, a server and a directory are, and the one function that brings a
+//! [`Call`] from a client to a server and its [`Reply`] back.
+//!
+//! This crate knows neither HTTP servers nor wasm. `plugin` implements [`Stage`], `dial` implements [`Upstream`],
+//! `registry` implements [`Directory`], `listen` calls [`Chain::authenticate`] and [`Chain::walk`]; the tests here use
+//! native fakes for all of them.
+
+mod call;
+mod chain;
+mod effects;
+mod exchange;
+mod fault;
+mod list;
+mod matching;
+mod record;
+mod refusal;
+mod reply;
+mod stage;
+mod subject;
+mod upstream;
+mod walk;
+mod wording;
+
+pub use call::{Call, CallId, Client, Deadline};
+pub use chain::{Chain, OnError, Placed};
+pub use effects::{Document, Effects, Include, Scratch, Treatment};
+pub use exchange::{Event, Exchange, Outlet};
+pub use fault::{Fault, FaultKind, Side};
+pub use list::{Hints, Item, ItemKind, Listing};
+pub use matching::Matcher;
+pub use record::{Record, Recorder, Step};
+pub use refusal::{Form, Refusal, RefusalKind};
+pub use reply::{Answer, Origin, Reply};
+pub use stage::{
+    CallVerdict, Candidate, Choice, Done, Finding, Hook, HookFault, HookFaultKind, HookFuture, HookResult, Hooks,
+    ReplyVerdict, Role, Stage,
+};
+pub use subject::{Credential, Peer, Subject};
+pub use upstream::{Directory, Endpoint, Health, Place, Target, Upstream};
+pub use wording::{Wording, code};

@@ -1,0 +1,276 @@
+//! The record of one call, built while it walks and handed over when it ends, however it ends.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use cardea_message::{Pointer, json};
+use futures_util::future::BoxFuture;
+use serde::Serialize;
+use serde_json::{Map, Value, value::RawValue};
+use sha2::{Digest, Sha256};
+use tokio::time::Instant;
+
+use crate::{Answer, Call, Document, Effects, Include, Origin, Reply, Subject, Treatment};
+
+/// Takes the records of a chain. Implemented over the ledger.
+pub trait Recorder: Send + Sync + 'static {
+    /// Takes a record on the path: waits while the journal's queue is full, so none is lost.
+    fn record(&self, record: Box<Record>) -> BoxFuture<'_, ()>;
+
+    /// Takes a record of a call that was dropped; must not wait, counts what it cannot take.
+    fn record_now(&self, record: Box<Record>);
+}
+
+/// One call, as the journal keeps it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    /// When it came in, milliseconds since the epoch.
+    pub at_ms: u64,
+    /// Correlation id.
+    pub call: String,
+    /// Generation of the chain that took it.
+    pub generation: u64,
+    /// Path of the endpoint.
+    pub endpoint: String,
+    /// Protocol version of the client.
+    pub version: &'static str,
+    /// Method, in its modern name; empty if the exchange was refused before its body was read.
+    pub method: String,
+    /// Name or URI as the client sent it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
+    /// Who called.
+    pub subject: Arc<Subject>,
+    /// Every stage's word, in the order it was given.
+    pub steps: Vec<Step>,
+    /// `ok`, `tool-error`, `error`, `refused`, `failed`, `cancelled`.
+    pub outcome: &'static str,
+    /// Whose doing that was: `server`, `stage`, `house`, `client`.
+    pub blame: &'static str,
+    /// Kind of refusal or fault, or the server's error code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// The operator's sentence for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Microseconds from the parsed call to its end.
+    pub micros: u64,
+    /// Bytes of `params`.
+    pub bytes_in: usize,
+    /// Bytes of the result or error.
+    pub bytes_out: usize,
+    /// Payload that stages asked for, by document and pointer.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub payload: Map<String, Value>,
+    /// Values of stages' own, by stage and key.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub notes: Map<String, Value>,
+}
+
+/// One word of a stage.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Step {
+    /// The stage.
+    pub stage: Arc<str>,
+    /// The hook.
+    pub hook: &'static str,
+    /// `pass`, `answer`, `refuse`, `keep`, `choose`, `fault`, `skip`.
+    pub verdict: &'static str,
+    /// The operator's sentence, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Pointers it edited.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub edited: Vec<String>,
+    /// How long the hook took.
+    pub micros: u64,
+}
+
+/// The record while the call walks. Dropping it unfinished records a cancelled call: the client is gone, the fact is not.
+pub(crate) struct Trail {
+    call: Arc<Call>,
+    generation: u64,
+    recorder: Option<Arc<dyn Recorder>>,
+    started: Instant,
+    steps: Vec<Step>,
+    includes: Vec<Include>,
+    notes: Map<String, Value>,
+}
+
+impl Trail {
+    pub(crate) fn new(call: &Arc<Call>, generation: u64, recorder: Option<Arc<dyn Recorder>>) -> Self {
+        Self {
+            call: Arc::clone(call),
+            generation,
+            recorder,
+            started: Instant::now(),
+            steps: Vec::new(),
+            includes: Vec::new(),
+            notes: Map::new(),
+        }
+    }
+
+    /// Follows the call: the record shows what room 4 and the stages made of it.
+    pub(crate) fn follow(&mut self, call: &Arc<Call>) {
+        if self.recorder.is_some() {
+            self.call = Arc::clone(call);
+        }
+    }
+
+    pub(crate) fn step(&mut self, step: Step) {
+        if self.recorder.is_some() {
+            self.steps.push(step);
+        }
+    }
+
+    pub(crate) fn commit(&mut self, stage: &Arc<str>, effects: &mut Effects) {
+        self.includes.append(&mut effects.includes);
+        for (key, json) in effects.notes.drain(..) {
+            let value = serde_json::from_str(&json).unwrap_or(Value::String(json));
+            let of_stage = self.notes.entry(stage.to_string()).or_insert_with(|| Map::new().into());
+            if let Value::Object(of_stage) = of_stage {
+                of_stage.insert(key, value);
+            }
+        }
+    }
+
+    /// Records the end, waiting if the journal's queue is full: this stands before the reply leaves.
+    pub(crate) async fn finish(mut self, reply: &Reply) {
+        if let Some(recorder) = self.recorder.take() {
+            recorder.record(Box::new(self.record(Some(reply)))).await;
+        }
+    }
+
+    fn record(&mut self, reply: Option<&Reply>) -> Record {
+        let call = &self.call;
+        let document = reply.map(|reply| reply.document(&call.method, call.name.as_deref())).unwrap_or_default();
+        let (outcome, blame, detail, reason) = verdict(reply);
+        Record {
+            at_ms: millis(call.received),
+            call: call.id.to_string(),
+            generation: self.generation,
+            endpoint: call.endpoint.to_string(),
+            version: call.client.version.as_str(),
+            method: call.method.as_str().to_owned(),
+            name: call.name.as_deref().map(str::to_owned),
+            server: call.server.as_deref().map(str::to_owned),
+            subject: Arc::clone(&call.subject),
+            steps: std::mem::take(&mut self.steps),
+            outcome,
+            blame,
+            detail,
+            reason,
+            micros: self.started.elapsed().as_micros() as u64,
+            bytes_in: call.params.as_ref().map_or(0, bytes::Bytes::len),
+            bytes_out: document.len(),
+            payload: payload(&self.includes, call.params(), &document),
+            notes: std::mem::take(&mut self.notes),
+        }
+    }
+}
+
+impl Drop for Trail {
+    fn drop(&mut self) {
+        if let Some(recorder) = self.recorder.take() {
+            recorder.record_now(Box::new(self.record(None)));
+        }
+    }
+}
+
+fn verdict(reply: Option<&Reply>) -> (&'static str, &'static str, Option<String>, Option<String>) {
+    let Some(reply) = reply else { return ("cancelled", "client", None, None) };
+    let blame = match reply.origin {
+        Origin::Server => "server",
+        Origin::Stage => "stage",
+        Origin::House => "house",
+    };
+    match &reply.answer {
+        Answer::Refused(refusal) => {
+            ("refused", blame, Some(refusal.kind.as_str().to_owned()), Some(refusal.reason.clone()))
+        }
+        Answer::Failed(fault) => {
+            ("failed", fault.side.as_str(), Some(fault.word().to_owned()), Some(fault.inside.clone()))
+        }
+        Answer::Message(_) | Answer::Result(_) => match (reply.result(), &reply.answer) {
+            (Some(result), _) if is_tool_error(&result) => ("tool-error", blame, None, None),
+            (Some(_), _) => ("ok", blame, None, None),
+            (None, Answer::Message(response)) => ("error", blame, response.error().and_then(|error| code(&error)), None),
+            (None, _) => ("error", blame, None, None),
+        },
+    }
+}
+
+fn is_tool_error(result: &[u8]) -> bool {
+    let span = Pointer::parse("/isError").ok().and_then(|pointer| json::find(result, &pointer));
+    span.is_some_and(|span| &result[span] == b"true")
+}
+
+fn code(error: &[u8]) -> Option<String> {
+    let span = json::find(error, &Pointer::parse("/code").ok()?)?;
+    String::from_utf8(error[span].to_vec()).ok()
+}
+
+fn payload(includes: &[Include], call: &[u8], reply: &[u8]) -> Map<String, Value> {
+    let mut payload = Map::new();
+    for (document, name, text) in [(Document::Call, "call", call), (Document::Reply, "reply", reply)] {
+        let wishes: Vec<_> = includes.iter().filter(|include| include.document == document).collect();
+        let mut values = Map::new();
+        for wish in &wishes {
+            let Ok(pointer) = Pointer::parse(&wish.pointer) else { continue };
+            let strictest = wishes.iter().filter(|other| other.pointer == wish.pointer).map(|other| other.treatment).max();
+            let Some(span) = json::find(text, &pointer) else { continue };
+            match strictest {
+                Some(Treatment::Keep) => {
+                    let kept = without_stricter(&text[span], &pointer, &wishes);
+                    values.insert(wish.pointer.clone(), kept);
+                }
+                Some(Treatment::Hash) => {
+                    values.insert(wish.pointer.clone(), digest(&text[span]).into());
+                }
+                Some(Treatment::Drop) | None => {}
+            }
+        }
+        if !values.is_empty() {
+            payload.insert(name.to_owned(), Value::Object(values));
+        }
+    }
+    payload
+}
+
+/// A kept value, less what a longer pointer hashes or drops.
+fn without_stricter(value: &[u8], at: &Pointer, wishes: &[&Include]) -> Value {
+    let mut text = value.to_vec();
+    for wish in wishes.iter().filter(|wish| wish.treatment != Treatment::Keep && wish.pointer != at.as_str()) {
+        let Some(rest) = wish.pointer.strip_prefix(at.as_str()).filter(|rest| rest.starts_with('/')) else { continue };
+        let Ok(inner) = Pointer::parse(rest) else { continue };
+        let Some(span) = json::find(&text, &inner) else { continue };
+        let edited = match wish.treatment {
+            Treatment::Hash => json::set(&text, &inner, format!("\"{}\"", digest(&text[span])).as_bytes()),
+            _ => json::remove(&text, &inner),
+        };
+        // A value that must not be written and cannot be cut out takes the whole one with it.
+        let Ok(edited) = edited else { return Value::Null };
+        text = edited;
+    }
+    serde_json::from_slice::<Box<RawValue>>(&text)
+        .ok()
+        .and_then(|raw| serde_json::from_str(raw.get()).ok())
+        .unwrap_or(Value::Null)
+}
+
+fn digest(value: &[u8]) -> String {
+    Sha256::digest(value).iter().fold(String::from("sha256:"), |mut hex, byte| {
+        use std::fmt::Write;
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+fn millis(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_millis() as u64
+}

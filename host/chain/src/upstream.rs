@@ -1,0 +1,92 @@
+//! What stands behind the corridor: servers with their endpoints, and the directory that knows which of them a call is for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+
+use crate::{Call, Candidate, Exchange, Fault, ItemKind};
+
+/// Something that takes a call: an address of a server, a child process, the gateway's own catalog, one day a plugin.
+pub trait Upstream: Send + Sync + 'static {
+    /// Opens an exchange. Returning means the call is under way or ended; dropping the future or the exchange cancels it.
+    fn open<'a>(&'a self, call: &'a Arc<Call>) -> BoxFuture<'a, Result<Exchange, Fault>>;
+
+    /// How it fares, for readiness and routing.
+    fn health(&self) -> Health;
+
+    /// A client's session is over: what was kept for it alone can go.
+    fn session_ended(&self, _session: &str) {}
+}
+
+/// How an upstream fares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// Not asked yet.
+    Unknown,
+    /// The last exchange worked.
+    Up {
+        /// `modern` or `legacy`, as the probe found.
+        era: &'static str,
+    },
+    /// The last attempt failed.
+    Down {
+        /// Why, for the operator.
+        inside: String,
+    },
+}
+
+/// One address of a server.
+#[derive(Clone)]
+pub struct Endpoint {
+    /// What `on-route` sees of it.
+    pub facts: Candidate,
+    /// Who takes the call.
+    pub upstream: Arc<dyn Upstream>,
+}
+
+/// Where a call goes.
+#[derive(Clone)]
+pub struct Target {
+    /// The server; none if the whole endpoint answers, as lists over all servers do.
+    pub server: Option<Arc<str>>,
+    /// The name or URI as that server knows it.
+    pub native_name: Option<Box<str>>,
+    /// `params` with the native name in place, if it differs.
+    pub params: Option<Bytes>,
+    /// Its endpoints, at least one.
+    pub endpoints: Arc<[Endpoint]>,
+    /// The server's own limit on a call, if the manifest gives one.
+    pub call_timeout: Option<Duration>,
+}
+
+/// Where an item of a list comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The server.
+    pub server: Arc<str>,
+    /// Name or URI as the server knows it.
+    pub native: String,
+}
+
+/// Who offers what at an endpoint.
+pub trait Directory: Send + Sync + 'static {
+    /// Room 4: finds the server of a call.
+    fn resolve<'a>(&'a self, call: &'a Arc<Call>) -> BoxFuture<'a, Result<Target, Fault>>;
+
+    /// Where an item of a list that this endpoint answers comes from.
+    fn place(&self, call: &Call, kind: ItemKind, id: &str) -> Option<Place>;
+
+    /// The definition of an item as last seen by this subject, for `catalog.get`.
+    fn definition(&self, call: &Call, kind: ItemKind, id: &str) -> Option<Bytes>;
+
+    /// A client's session is over: told on to the upstreams.
+    fn session_ended(&self, _session: &str) {}
+}
+
+impl std::fmt::Debug for dyn Directory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Directory")
+    }
+}

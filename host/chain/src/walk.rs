@@ -1,0 +1,328 @@
+//! The walk: one function that brings a call through rooms 4 to 8 and 10. Forward only, one crossing per stage and direction.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use tokio::time::{Instant, timeout_at};
+
+use crate::record::Trail;
+use crate::wording::tool_result;
+use crate::{
+    Call, CallVerdict, Candidate, Chain, Effects, Endpoint, Event, Exchange, Fault, FaultKind, Hook,
+    HookFault, ItemKind, Listing, Outlet, Placed, Refusal, Reply, ReplyVerdict, Side, Step, Target,
+};
+
+/// Items per `on-list` call; more come in further calls.
+const LIST_BATCH: usize = 512;
+
+impl Chain {
+    /// Walks a call to its end. Notifications leave through `outlet` on the way. Dropping the future cancels the call
+    /// at the server and records it as cancelled.
+    pub async fn walk(&self, call: Arc<Call>, outlet: &Outlet) -> Reply {
+        let mut walk = Walk {
+            chain: self,
+            outlet,
+            trail: Trail::new(&call, self.generation, self.recorder.clone()),
+            call,
+            held: Vec::new(),
+        };
+        let reply = walk.through().await;
+        let Walk { trail, held, .. } = walk;
+        trail.finish(&reply).await;
+        // What stages took for the length of the call goes back only now, after the record.
+        drop(held);
+        reply
+    }
+}
+
+struct Walk<'a> {
+    chain: &'a Chain,
+    outlet: &'a Outlet,
+    trail: Trail,
+    call: Arc<Call>,
+    held: Vec<Box<dyn std::any::Any + Send + Sync>>,
+}
+
+impl Walk<'_> {
+    async fn through(&mut self) -> Reply {
+        let target = match Arc::clone(&self.call.directory).resolve(&self.call).await {
+            Ok(target) => target,
+            Err(fault) => return fault.into(),
+        };
+        self.address(&target);
+        let (reply, reached) = match self.inward().await {
+            Inward::Stopped(reply, reached) => (reply, reached),
+            Inward::Passed => (self.ask(&target).await.unwrap_or_else(Reply::from), self.chain.stages.len()),
+        };
+        self.outward(reply, reached).await
+    }
+
+    /// Room 4's finding goes into the call: from here on, names and params are the server's.
+    fn address(&mut self, target: &Target) {
+        let call = Arc::make_mut(&mut self.call);
+        call.server.clone_from(&target.server);
+        call.native_name.clone_from(&target.native_name);
+        if let Some(params) = &target.params {
+            call.params = Some(params.clone());
+        }
+        if let Some(timeout) = target.call_timeout {
+            call.deadline = call.deadline.within(timeout);
+        }
+        self.trail.follow(&self.call);
+    }
+
+    /// Room 5, in manifest order. Says how many stages had their turn.
+    async fn inward(&mut self) -> Inward {
+        for (position, placed) in self.chain.stages.iter().enumerate() {
+            if !placed.stage.hooks().has(Hook::Call) || !placed.matcher.call(&self.call) {
+                continue;
+            }
+            let started = Instant::now();
+            let done = match placed.stage.judge_call(&self.call).await {
+                Ok(done) => done,
+                Err(fault) => match self.stumbled(placed, Hook::Call, &fault, started) {
+                    Some(reply) => return Inward::Stopped(reply, position),
+                    None => continue,
+                },
+            };
+            let step = Step::of(placed, Hook::Call, started);
+            match done.verdict {
+                CallVerdict::Pass => self.commit(placed, done.effects, step),
+                CallVerdict::Answer(result) => {
+                    self.commit_but_edits(placed, done.effects, step.word("answer"));
+                    return Inward::Stopped(Reply::from_stage(result), position);
+                }
+                CallVerdict::Refuse(refusal) => {
+                    self.commit_but_edits(placed, done.effects, step.refuse(&refusal));
+                    return Inward::Stopped(self.refused(refusal), position);
+                }
+            }
+        }
+        Inward::Passed
+    }
+
+    /// Rooms 6 and 7: chooses an endpoint, opens the exchange, lets notifications out, waits for the end.
+    async fn ask(&mut self, target: &Target) -> Result<Reply, Fault> {
+        let endpoint = self.choose(&target.endpoints).await?;
+        let mut deadline = self.call.deadline;
+        let whom = endpoint.facts.id.clone();
+        let opened = timeout_at(deadline.at(), endpoint.upstream.open(&self.call)).await;
+        let mut events = match opened.map_err(|_| Fault::deadline(&whom))?? {
+            Exchange::Ended(response) => return Ok(Reply::from_server(response)),
+            Exchange::Composed(result) => return Ok(Reply::from_house(result)),
+            Exchange::Open(events) => events,
+        };
+        loop {
+            match timeout_at(deadline.at(), events.next()).await.map_err(|_| Fault::deadline(&whom))? {
+                Some(Ok(Event::Notification(notification))) => {
+                    deadline.extend();
+                    self.outlet.send(notification).await;
+                }
+                Some(Ok(Event::End(response))) => return Ok(Reply::from_server(response)),
+                Some(Err(fault)) => return Err(fault),
+                None => return Err(ended_early(&whom)),
+            }
+        }
+    }
+
+    /// Room 6. With one endpoint and no stage to ask, nothing happens.
+    async fn choose<'t>(&mut self, endpoints: &'t [Endpoint]) -> Result<&'t Endpoint, Fault> {
+        let router = self.chain.stages.iter().find(|p| p.stage.hooks().has(Hook::Route) && p.matcher.call(&self.call));
+        if let Some(placed) = router {
+            let candidates: Vec<Candidate> = endpoints.iter().map(|endpoint| endpoint.facts.clone()).collect();
+            let started = Instant::now();
+            match placed.stage.choose(&self.call, &candidates).await {
+                Ok(done) => {
+                    let step = Step::of(placed, Hook::Route, started).word("choose");
+                    self.commit_but_edits(placed, done.effects, step);
+                    let first = done.verdict.order.iter().find_map(|id| endpoints.iter().find(|e| e.facts.id == *id));
+                    return first.ok_or_else(|| no_endpoint(placed.stage.name()));
+                }
+                Err(fault) => {
+                    let failed = placed.failed(Hook::Route, &fault);
+                    self.trail.step(Step::of(placed, Hook::Route, started).fault(&fault));
+                    if !placed.skips() {
+                        return Err(failed);
+                    }
+                }
+            }
+        }
+        let healthy = endpoints.iter().find(|endpoint| endpoint.facts.healthy);
+        healthy.or_else(|| endpoints.first()).ok_or_else(|| no_endpoint("the registry"))
+    }
+
+    /// Room 8, in reverse order, for the stages whose turn came. Lists are thinned out first: what a subject may not see
+    /// is not shown to content stages as if it had been.
+    async fn outward(&mut self, reply: Reply, reached: usize) -> Reply {
+        let mut reply = Arc::new(self.thinned(reply).await);
+        for placed in self.chain.stages[..reached].iter().rev() {
+            if !placed.stage.hooks().has(Hook::Reply) || !placed.matcher.call(&self.call) {
+                continue;
+            }
+            let started = Instant::now();
+            match placed.stage.judge_reply(&self.call, &reply).await {
+                Ok(mut done) => {
+                    let step = Step::of(placed, Hook::Reply, started);
+                    let edited = done.effects.reply.take();
+                    match done.verdict {
+                        ReplyVerdict::Pass => {
+                            self.commit_but_edits(placed, done.effects, step);
+                            if let Some(document) = edited {
+                                reply = Arc::new(Arc::unwrap_or_clone(reply).with_document(document));
+                            }
+                        }
+                        ReplyVerdict::Refuse(refusal) => {
+                            self.commit_but_edits(placed, done.effects, step.refuse(&refusal));
+                            reply = Arc::new(self.refused(refusal));
+                        }
+                    }
+                }
+                Err(fault) => {
+                    if let Some(failed) = self.stumbled(placed, Hook::Reply, &fault, started) {
+                        reply = Arc::new(failed);
+                    }
+                }
+            }
+        }
+        Arc::unwrap_or_clone(reply)
+    }
+
+    /// `on-list`: asks every stage that has it about the items of a list result.
+    async fn thinned(&mut self, reply: Reply) -> Reply {
+        let Some(kind) = ItemKind::of_method(&self.call.method) else { return reply };
+        let asked = |placed: &&Placed| placed.stage.hooks().has(Hook::List) && placed.matcher.call(&self.call);
+        if !self.chain.stages.iter().any(|placed| asked(&placed)) {
+            return reply;
+        }
+        let Some(result) = reply.result() else { return reply };
+        let Some(listing) = Listing::read(&self.call, kind, result) else {
+            return unreadable_list(kind).into();
+        };
+        let mut keep = vec![true; listing.items.len()];
+        let listing = Arc::new(listing);
+        for placed in &self.chain.stages {
+            if !placed.stage.hooks().has(Hook::List) || !placed.matcher.call(&self.call) {
+                continue;
+            }
+            if let Err(fault) = self.keep(placed, &listing, &mut keep).await {
+                return fault.into();
+            }
+        }
+        reply.with_document(listing.retain(&keep))
+    }
+
+    async fn keep(&mut self, placed: &Placed, listing: &Arc<Listing>, keep: &mut [bool]) -> Result<(), Fault> {
+        let started = Instant::now();
+        let mut answers = Vec::with_capacity(keep.len());
+        for batch in Listing::batches(listing, LIST_BATCH) {
+            match placed.stage.keep(&self.call, &batch).await {
+                Ok(done) if done.verdict.len() == batch.items.len() => answers.extend(done.verdict),
+                Ok(done) => {
+                    let (given, wanted) = (done.verdict.len(), batch.items.len());
+                    let fault = HookFault::bad_answer(format!("{given} answers for {wanted} items"));
+                    self.trail.step(Step::of(placed, Hook::List, started).fault(&fault));
+                    return Err(placed.failed(Hook::List, &fault));
+                }
+                Err(fault) => {
+                    self.trail.step(Step::of(placed, Hook::List, started).fault(&fault));
+                    let failed = placed.failed(Hook::List, &fault);
+                    return if placed.skips() { Ok(()) } else { Err(failed) };
+                }
+            }
+        }
+        keep.iter_mut().zip(answers).for_each(|(kept, answer)| *kept &= answer);
+        self.trail.step(Step::of(placed, Hook::List, started).word("keep"));
+        Ok(())
+    }
+
+    fn commit(&mut self, placed: &Placed, mut effects: Effects, mut step: Step) {
+        step.edited = std::mem::take(&mut effects.edited);
+        if let Some(params) = effects.params.take() {
+            Arc::make_mut(&mut self.call).params = Some(params);
+            self.trail.follow(&self.call);
+        }
+        self.commit_but_edits(placed, effects, step);
+    }
+
+    fn commit_but_edits(&mut self, placed: &Placed, mut effects: Effects, step: Step) {
+        self.trail.step(step);
+        self.trail.commit(placed.stage.name(), &mut effects);
+        self.held.append(&mut effects.held);
+        if !effects.scratch.is_empty() {
+            Arc::make_mut(&mut self.call).scratch.commit(placed.stage.name(), effects.scratch);
+        }
+    }
+
+    /// A hook failed: the reply that ends the call, or none if the manifest says to go on without the stage.
+    fn stumbled(&mut self, placed: &Placed, hook: Hook, fault: &HookFault, started: Instant) -> Option<Reply> {
+        let failed = placed.failed(hook, fault);
+        self.trail.step(Step::of(placed, hook, started).fault(fault));
+        (!placed.skips()).then(|| failed.into())
+    }
+
+    fn refused(&self, refusal: Refusal) -> Reply {
+        match tool_result(&refusal, &self.call.method) {
+            Some(result) => Reply::from_stage(Bytes::from(result)),
+            None => Reply::refused(refusal),
+        }
+    }
+}
+
+enum Inward {
+    Passed,
+    /// With the number of stages before the one that stopped it.
+    Stopped(Reply, usize),
+}
+
+impl Step {
+    fn of(placed: &Placed, hook: Hook, started: Instant) -> Self {
+        Self {
+            stage: Arc::clone(placed.stage.name()),
+            hook: hook.as_str(),
+            verdict: "pass",
+            reason: None,
+            edited: Vec::new(),
+            micros: started.elapsed().as_micros() as u64,
+        }
+    }
+
+    fn word(self, verdict: &'static str) -> Self {
+        Self { verdict, ..self }
+    }
+
+    fn refuse(self, refusal: &Refusal) -> Self {
+        Self { verdict: "refuse", reason: Some(refusal.reason.clone()), ..self }
+    }
+
+    fn fault(self, fault: &HookFault) -> Self {
+        Self { verdict: "fault", reason: Some(format!("{}: {}", fault.kind.as_str(), fault.inside)), ..self }
+    }
+}
+
+fn ended_early(whom: &str) -> Fault {
+    Fault::new(
+        Side::Server,
+        FaultKind::Unreachable,
+        "The server went away before it answered",
+        format!("{whom} ended the exchange without a response"),
+    )
+}
+
+fn no_endpoint(who: &str) -> Fault {
+    Fault::new(
+        Side::House,
+        FaultKind::Unreachable,
+        "No endpoint of the server can take the call",
+        format!("{who} left no endpoint to try"),
+    )
+}
+
+fn unreadable_list(kind: ItemKind) -> Fault {
+    Fault::new(
+        Side::Server,
+        FaultKind::BadReply,
+        "The server's list cannot be read",
+        format!("result has no array `{}` to filter", kind.member()),
+    )
+}

@@ -1,0 +1,305 @@
+//! Raw: every key of `cardea.toml`, as it is written. The doc comments here are the reference page.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::Uri;
+
+use crate::document::Document;
+use crate::names::{AdminAddress, Argument, Host, NotBuilt, Origin, PluginSource, ServerName, StageName};
+use crate::section::{Form, Key, Required, Section, choices, section};
+use crate::secret::Secret;
+use crate::units::Size;
+
+section! {
+    /// The whole of `cardea.toml`. Paths are relative to its folder. A key that is not listed here is an error.
+    pub(crate) struct Manifest {
+        /// The reason, in words, why calls may pass without a stage of role `rights`. Without it, such a stage must stand
+        /// before every server.
+        open: Option<String>;
+        /// Folder for what the gateway keeps: counters, sessions, the audit journal, compiled plugins.
+        data_directory: PathBuf = ".cardea";
+        /// Where clients reach the gateway: `/mcp` for all servers, `/servers/<name>/mcp` for one of them.
+        listen: Listen = {};
+        /// The admin listener: health, metrics, status.
+        admin: Admin = {};
+        /// What the gateway writes to its standard error.
+        log: Log = {};
+        /// An MCP server behind the gateway; one `[[server]]` for each. It has exactly one of `command`, `url` and
+        /// `[[server.endpoint]]`.
+        server: Vec<Server> = [];
+        /// A plugin that calls pass through, in the order written here; one `[[stage]]` for each.
+        stage: Vec<Stage> = [];
+    }
+}
+
+section! {
+    /// Where clients reach the gateway: `/mcp` for all servers, `/servers/<name>/mcp` for one of them.
+    pub(crate) struct Listen {
+        /// IP address and port to listen on. Port 0 takes any free port.
+        address: SocketAddr = "127.0.0.1:8080";
+        /// The URL under which clients reach the gateway, if it differs from the address: behind a proxy, or by a name.
+        public_url: Option<Uri>;
+        /// Values of the `Host` header that are served; without a port, any port will do. Default: `localhost`,
+        /// `127.0.0.1`, `[::1]`, the host of `address` and the host of `public-url`.
+        allowed_hosts: Option<Vec<Host>>;
+        /// Origins of web pages that may call the gateway, such as `https://app.example.com`. Default: pages served from
+        /// a loopback name at the port of this listener.
+        allowed_origins: Option<Vec<Origin>>;
+        /// Serves HTTPS instead of HTTP.
+        tls: Option<Tls>;
+        /// What one client may take of the gateway.
+        limits: Limits = {};
+    }
+}
+
+section! {
+    /// Serves HTTPS instead of HTTP.
+    pub(crate) struct Tls {
+        /// PEM file with the certificate and the chain that leads to it.
+        certificate: Required<PathBuf>;
+        /// PEM file with the private key.
+        key: Required<PathBuf>;
+    }
+}
+
+section! {
+    /// What clients and servers may take of the gateway.
+    pub struct Limits {
+        /// Longest body of a request.
+        max_body_bytes: Size = "4MiB", within "1KiB" to "1GiB";
+        /// Longest message of a server.
+        max_message_bytes: Size = "16MiB", within "1KiB" to "1GiB";
+        /// Connections open at once; more wait to be accepted.
+        max_connections: usize = 10_000, within 1 to 1_000_000;
+        /// Connections open at once from one address. Default: no limit but `max-connections`. Behind a proxy every
+        /// client has the proxy's address.
+        max_connections_per_peer: Option<usize>, within 1 to 1_000_000;
+        /// Calls under way at once; more are refused with status 503.
+        max_concurrent_calls: usize = 4096, within 1 to 1_000_000;
+        /// Longest wait for the headers of a request.
+        header_timeout: Duration = "10s", within "100ms" to "5m";
+        /// Longest wait for the body of a request.
+        body_timeout: Duration = "30s", within "100ms" to "1h";
+        /// A connection without a request for this long is closed.
+        idle_timeout: Duration = "60s", within "1s" to "1h";
+        /// Longest time for one call, unless its server says otherwise. Progress of the call starts it anew.
+        call_timeout: Duration = "60s", within "10ms" to "1d";
+        /// Longest time for one call, however much progress it makes.
+        max_call_timeout: Duration = "10m", within "10ms" to "7d";
+        /// When the gateway stops: longest wait for the calls under way.
+        drain_timeout: Duration = "30s", within "0s" to "1h";
+        /// Sessions of clients that speak a protocol version with sessions.
+        max_sessions: usize = 10_000, within 1 to 10_000_000;
+        /// A session without a message for this long ends.
+        session_idle: Duration = "30m", within "1s" to "7d";
+    }
+}
+
+section! {
+    /// The admin listener: health, metrics, status.
+    pub(crate) struct Admin {
+        /// IP address and port to listen on, or `off`.
+        address: AdminAddress = "127.0.0.1:9090";
+        /// Token that a caller must show as `Authorization: Bearer …`. Required if the address is not loopback.
+        token: Option<Secret>;
+    }
+}
+
+section! {
+    /// What the gateway writes to its standard error.
+    pub struct Log {
+        /// The form of a line.
+        format: LogFormat = "auto";
+        /// The least important line that is written.
+        level: LogLevel = "info";
+    }
+}
+
+choices! {
+    /// The form of a log line.
+    pub enum LogFormat {
+        /// `pretty` on a terminal, else `json`.
+        Auto = "auto",
+        /// For people.
+        Pretty = "pretty",
+        /// One JSON object per line.
+        Json = "json",
+    }
+}
+
+choices! {
+    /// The importance of a log line.
+    pub enum LogLevel {
+        /// What failed.
+        Error = "error",
+        /// What may fail soon.
+        Warn = "warn",
+        /// What changed.
+        Info = "info",
+        /// What happens to each call.
+        Debug = "debug",
+        /// Everything.
+        Trace = "trace",
+    }
+}
+
+section! {
+    /// An MCP server behind the gateway; one `[[server]]` for each. It has exactly one of `command`, `url` and
+    /// `[[server.endpoint]]`.
+    pub(crate) struct Server {
+        /// Its name: 1 to 24 of `a`-`z`, `0`-`9` and `-`. At `/mcp` its tools are called `<name>_<tool>`.
+        name: Required<ServerName>;
+        /// A program, with its arguments, to start and speak to over standard input and output. A program with a `/` in it
+        /// is relative to the manifest's folder; others are looked up in `PATH`.
+        command: Option<Vec<Argument>>;
+        /// Address of a server that speaks HTTP.
+        url: Option<Uri>;
+        /// An address of a server that has several; one `[[server.endpoint]]` for each.
+        endpoint: Option<Vec<Endpoint>>;
+        /// With `command`: the folder it starts in. Default: the manifest's folder.
+        cwd: Option<PathBuf>;
+        /// With `command`: environment variables set for it.
+        env: Option<BTreeMap<String, Secret>>;
+        /// With `url` or `endpoint`: headers added to every request.
+        headers: Option<BTreeMap<String, Secret>>;
+        /// Who shares one session with the server, and so, with `command`, one process.
+        session: SessionScope = "client";
+        /// The protocol it speaks.
+        protocol: Protocol = "auto";
+        /// Longest time for one call to it. Default: `listen.limits.call-timeout`.
+        call_timeout: Option<Duration>, within "10ms" to "7d";
+        /// With `command`: processes of it at once.
+        max_children: Option<usize>, within 1 to 10_000;
+        /// A session with it, and so a process of it, without a call for this long is ended.
+        idle_timeout: Duration = "30m", within "1s" to "7d";
+        /// Longest wait for its answer to the first message.
+        start_timeout: Duration = "30s", within "100ms" to "10m";
+    }
+}
+
+choices! {
+    /// Who shares one session with a server.
+    pub enum SessionScope {
+        /// Each client session has its own; clients without sessions have one per subject.
+        Client = "client",
+        /// One per subject.
+        Subject = "subject",
+        /// One for all.
+        Shared = "shared",
+        /// One per call.
+        Call = "call",
+    }
+}
+
+choices! {
+    /// The protocol a server speaks.
+    pub enum Protocol {
+        /// Found out with the first message.
+        Auto = "auto",
+        /// The stateless one, 2026-07-28 and later.
+        Modern = "modern",
+        /// The one with sessions, up to 2025-11-25.
+        Legacy = "legacy",
+    }
+}
+
+section! {
+    /// An address of a server that has several; one `[[server.endpoint]]` for each.
+    pub(crate) struct Endpoint {
+        /// The address.
+        url: Required<Uri>;
+        /// Its share of the calls, beside the other endpoints' weights. 0 takes calls only when no other can.
+        weight: u32 = 1, within 0 to 1000;
+        /// Words for stages of role `route`, such as `region = "eu"`.
+        labels: BTreeMap<String, String> = {};
+    }
+}
+
+section! {
+    /// A plugin that calls pass through, in the order written here; one `[[stage]]` for each.
+    pub(crate) struct Stage {
+        /// The plugin: the name of one that is built in (`"api-key"`) or the path of a component (`"./mask.wasm"`).
+        plugin: Required<PluginSource>;
+        /// Its name in logs and records, different for every stage. Default: the name of the plugin.
+        name: Option<StageName>;
+        /// The calls that pass through it. Default: all.
+        r#match: Match = {};
+        /// What it may use beside its own hooks.
+        grant: Grant = {};
+        /// Its settings, checked against the plugin's own JSON Schema.
+        config: Document = {};
+        /// What happens to a call when the plugin fails.
+        on_error: OnError = "refuse";
+        /// Instances that may run at once. Default: as many as the plugin's grants ask for.
+        concurrency: Option<usize>, within 1 to 10_000;
+        /// Memory of one instance.
+        memory: Size = "16MiB", within "1MiB" to "256MiB";
+        /// CPU time of one hook.
+        cpu_budget: Duration = "10ms", within "1ms" to "10s";
+        /// Time of one hook, waits included.
+        wall_budget: Duration = "50ms", within "1ms" to "60s";
+    }
+}
+
+choices! {
+    /// What happens to a call when a plugin fails.
+    pub enum OnError {
+        /// The call is refused.
+        Refuse = "refuse",
+        /// The call goes on as if the stage were not there. Never for stages of role `identity` or `rights`.
+        Skip = "skip",
+    }
+}
+
+section! {
+    /// The calls that pass through a stage. Every list that is written must have one pattern that fits; `*` stands for any
+    /// text, `?` for one character.
+    pub struct Match {
+        /// Paths clients call, such as `/mcp` or `/servers/git/mcp`.
+        endpoints: Vec<String> = [];
+        /// Names of servers.
+        servers: Vec<String> = [];
+        /// MCP methods in their modern names, such as `tools/call`.
+        methods: Vec<String> = [];
+        /// Names of tools and prompts and URIs of resources, as the server itself calls them.
+        names: Vec<String> = [];
+    }
+}
+
+section! {
+    /// What a stage may use beside its own hooks.
+    pub struct Grant {
+        /// Counters that limit rates and concurrency.
+        limiter: bool = false;
+        /// Values kept between calls.
+        kv: bool = false;
+        /// Lines appended to the audit journal.
+        journal: bool = false;
+        /// Calls of other services. Not in this version.
+        http: Option<NotBuilt>;
+        /// Secrets of its own. Not in this version.
+        secret: Option<NotBuilt>;
+        /// Verification of signed tokens. Not in this version.
+        jose: Option<NotBuilt>;
+    }
+}
+
+/// The dotted names of the keys in which secrets may stand.
+pub(crate) fn secret_keys() -> Vec<String> {
+    fn collect(prefix: &str, keys: &[Key], found: &mut Vec<String>) {
+        for key in keys {
+            let name = format!("{prefix}{}", key.name);
+            if key.shape.secret {
+                found.push(name);
+            } else if let Form::Table { keys, .. } = &key.shape.form {
+                collect(&format!("{name}."), keys, found);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    collect("", &Manifest::keys(), &mut found);
+    found
+}

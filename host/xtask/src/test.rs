@@ -1,0 +1,118 @@
+//! `cargo xtask test`: every check CI runs, in an order that fails early and builds nothing twice.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use crate::step::{minutes, run, said, step};
+use crate::workspace::{Workspace, cargo};
+use crate::{Outcome, docs, guests, plugins, tidy};
+
+/// What `test` may be told.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Leave out what installs packages: the C and QuickJS guests, and the real servers and clients.
+    #[arg(long)]
+    fast: bool,
+}
+
+/// How many tests passed and failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Tally {
+    passed: u64,
+    failed: u64,
+}
+
+/// Runs every step even after one has failed, so that one run shows all there is to mend. Only the components come before all
+/// else and end the run: the gateway embeds them and does not compile without.
+pub(crate) fn test(workspace: &Workspace, options: &Options) -> Outcome {
+    let start = Instant::now();
+    plugins::plugins(workspace)?;
+    let mut tally = Tally::default();
+    let mut failures = Vec::new();
+    let mut note = |outcome: Outcome| failures.extend(outcome.err());
+    if !options.fast {
+        note(guests::guests(workspace));
+    }
+    note(step("format", || run(cargo().args(["fmt", "--all", "--check"]).current_dir(&workspace.root))));
+    note(tidy::tidy(workspace));
+    note(step("clippy", || clippy(workspace)));
+    note(step("tests", || cargo_test(workspace, &mut tally)));
+    note(step("docs: rustdoc", || docs::rustdoc(workspace)));
+    note(step("docs: reference", || docs::reference(workspace, false)));
+    if !options.fast {
+        note(step("interop", || interop(workspace)));
+    }
+    println!("==> all of it took {}", minutes(start.elapsed()));
+    println!("{} passed, {} failed", tally.passed, tally.failed);
+    if failures.is_empty() { Ok(()) } else { Err(failures.join("\n")) }
+}
+
+fn clippy(workspace: &Workspace) -> Outcome {
+    let words = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
+    run(cargo().args(words).current_dir(&workspace.root))
+}
+
+/// One cargo for the whole workspace, so that each dependency is compiled with one set of features.
+fn cargo_test(workspace: &Workspace, tally: &mut Tally) -> Outcome {
+    let mut command = cargo();
+    command.args(["test", "--workspace", "--no-fail-fast"]).current_dir(&workspace.root).stdout(Stdio::piped());
+    counted(&mut command, tally)
+}
+
+/// The official clients and servers, where their packages could be installed; the script says by itself what it leaves out.
+fn interop(workspace: &Workspace) -> Outcome {
+    let script = workspace.root.join("tests/interop/run.sh");
+    run(Command::new("bash").arg(script).current_dir(&workspace.root))
+}
+
+/// Runs a command whose output passes through line by line while its results are counted.
+fn counted(command: &mut Command, tally: &mut Tally) -> Outcome {
+    let failed = |error| format!("{} cannot be run: {error}", said(command));
+    let mut child = command.spawn().map_err(failed)?;
+    for line in child.stdout.take().into_iter().flat_map(|stdout| BufReader::new(stdout).lines()) {
+        let line = line.map_err(failed)?;
+        println!("{line}");
+        tally.count(&line);
+    }
+    let status = child.wait().map_err(failed)?;
+    if status.success() { Ok(()) } else { Err(format!("{} ended with {status}", said(command))) }
+}
+
+impl Tally {
+    /// Adds what a line such as `test result: ok. 3 passed; 0 failed; …` says; any other line says nothing.
+    fn count(&mut self, line: &str) {
+        let Some(result) = line.strip_prefix("test result: ") else { return };
+        let words: Vec<&str> = result.split([' ', ';']).collect();
+        let before = |word: &str| {
+            let at = words.iter().position(|found| *found == word)?;
+            words.get(at.checked_sub(1)?)?.parse::<u64>().ok()
+        };
+        self.passed += before("passed").unwrap_or(0);
+        self.failed += before("failed").unwrap_or(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_are_summed_and_other_lines_are_not() {
+        let mut tally = Tally::default();
+        tally.count("test result: ok. 13 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s");
+        tally.count("test result: FAILED. 2 passed; 3 failed; 1 ignored; 0 measured; 0 filtered out");
+        tally.count("test 7 passed; 7 failed");
+        tally.count("test result: passed");
+        assert_eq!(tally, Tally { passed: 15, failed: 3 });
+    }
+
+    #[test]
+    fn a_counted_command_that_fails_is_a_failure_with_its_count() {
+        let mut tally = Tally::default();
+        let script = "echo 'test result: FAILED. 1 passed; 2 failed;'; exit 101";
+        let complaint = counted(Command::new("sh").args(["-c", script]).stdout(Stdio::piped()), &mut tally).unwrap_err();
+        assert!(complaint.contains("101"), "{complaint}");
+        assert_eq!(tally, Tally { passed: 1, failed: 2 });
+    }
+}

@@ -1,0 +1,170 @@
+//! Patterns for names in configurations: `*` and `?`, nothing more.
+
+use serde::{Deserialize, Deserializer, de::Error as _};
+
+/// A pattern for a whole name: `*` stands for any run of characters, none and `/` included, `?` for exactly one, `\` takes the next character as it is.
+/// Upper and lower case differ. Matching takes at most pattern times text steps, whatever is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Glob {
+    text: String,
+    tokens: Vec<Token>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Token {
+    Run,
+    One,
+    Exactly(char),
+}
+
+impl Glob {
+    /// Reads a pattern; the error says what is wrong with it.
+    pub fn new(pattern: &str) -> Result<Self, String> {
+        if pattern.is_empty() {
+            return Err("an empty pattern matches nothing: write `*` to match everything".to_owned());
+        }
+        let mut tokens = Vec::new();
+        let mut characters = pattern.chars();
+        while let Some(character) = characters.next() {
+            match character {
+                '*' if tokens.last() == Some(&Token::Run) => {}
+                '*' => tokens.push(Token::Run),
+                '?' => tokens.push(Token::One),
+                '\\' => match characters.next() {
+                    Some(escaped) => tokens.push(Token::Exactly(escaped)),
+                    None => return Err(format!("the pattern `{pattern}` ends in `\\`, which must have a character after it")),
+                },
+                other => tokens.push(Token::Exactly(other)),
+            }
+        }
+        Ok(Self { text: pattern.to_owned(), tokens })
+    }
+
+    /// The pattern as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// True if the pattern stands for the whole of `name`.
+    pub fn matches(&self, name: &str) -> bool {
+        let mut rest = name.chars();
+        let mut at = 0;
+        // Where to go on if the present attempt fails: behind the last `*`, with one more character given to it.
+        let mut retry = None;
+        loop {
+            match self.tokens.get(at) {
+                Some(Token::Run) => {
+                    at += 1;
+                    retry = Some((at, rest.clone()));
+                    continue;
+                }
+                None if rest.as_str().is_empty() => return true,
+                Some(token) if token.accepts(rest.clone().next()) => {
+                    rest.next();
+                    at += 1;
+                    continue;
+                }
+                _ => {}
+            }
+            let Some((behind, given)) = retry.as_mut() else { return false };
+            if given.next().is_none() {
+                return false;
+            }
+            at = *behind;
+            rest = given.clone();
+        }
+    }
+}
+
+impl Token {
+    fn accepts(self, character: Option<char>) -> bool {
+        match (self, character) {
+            (Self::One, Some(_)) => true,
+            (Self::Exactly(wanted), Some(character)) => wanted == character,
+            _ => false,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Glob {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn matches(pattern: &str, name: &str) -> bool {
+        Glob::new(pattern).unwrap().matches(name)
+    }
+
+    #[test]
+    fn patterns_stand_for_whole_names() {
+        assert!(matches("tools/*", "tools/call"));
+        assert!(matches("*", ""));
+        assert!(matches("a*b*c", "a--b--b--c"));
+        assert!(matches("file:///notes/*.md", "file:///notes/2026/may.md"));
+        assert!(matches("v?", "vß"));
+        assert!(matches(r"a\*", "a*"));
+        assert!(matches(r"a\?b\\", r"a?b\"));
+        assert!(!matches("tools", "tools/call"));
+        assert!(!matches("tools/*", "mytools/call"));
+        assert!(!matches("v?", "v"));
+        assert!(!matches(r"a\*", "ab"));
+        assert!(!matches("Read", "read"));
+    }
+
+    #[test]
+    fn bad_patterns_say_why() {
+        assert!(Glob::new("").unwrap_err().contains("empty pattern"));
+        assert!(Glob::new(r"a\").unwrap_err().contains("ends in"));
+    }
+
+    #[test]
+    fn a_hostile_pattern_ends_in_time() {
+        let pattern = "*a".repeat(200) + "b";
+        assert!(!matches(&pattern, &"a".repeat(10_000)));
+    }
+
+    /// The definition of a match, exponential and plainly right.
+    fn plainly(tokens: &[Token], name: &[char]) -> bool {
+        match (tokens.split_first(), name.split_first()) {
+            (None, None) => true,
+            (Some((Token::Run, rest)), _) if plainly(rest, name) => true,
+            (Some((Token::Run, _)), Some((_, after))) => plainly(tokens, after),
+            (Some((Token::One, rest)), Some((_, after))) => plainly(rest, after),
+            (Some((Token::Exactly(wanted), rest)), Some((first, after))) => wanted == first && plainly(rest, after),
+            _ => false,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_the_definition(pattern in r"[ab*?ä]{1,8}", name in "[abä]{0,10}") {
+            let glob = Glob::new(&pattern).unwrap();
+            let characters: Vec<char> = name.chars().collect();
+            prop_assert_eq!(glob.matches(&name), plainly(&glob.tokens, &characters));
+        }
+
+        #[test]
+        fn an_escaped_name_matches_itself_only(name in ".{1,12}", other in ".{0,12}") {
+            let escaped: String = name.chars().flat_map(|character| ['\\', character]).collect();
+            let glob = Glob::new(&escaped).unwrap();
+            prop_assert!(glob.matches(&name));
+            prop_assert_eq!(glob.matches(&other), other == name);
+        }
+
+        #[test]
+        fn any_text_is_a_pattern_or_an_error(pattern in ".{0,40}", name in ".{0,40}") {
+            if let Ok(glob) = Glob::new(&pattern) {
+                glob.matches(&name);
+            }
+        }
+    }
+}
