@@ -17,7 +17,12 @@ pub struct Matcher {
 impl Matcher {
     /// A matcher of four lists of patterns.
     pub fn new<S: AsRef<str>>(endpoints: &[S], servers: &[S], methods: &[S], names: &[S]) -> Self {
-        let compile = |patterns: &[S]| patterns.iter().map(|pattern| WildMatch::new(pattern.as_ref())).collect();
+        let compile = |patterns: &[S]| {
+            patterns
+                .iter()
+                .map(|pattern| WildMatch::new(pattern.as_ref()))
+                .collect()
+        };
         Self {
             endpoints: compile(endpoints),
             servers: compile(servers),
@@ -39,12 +44,40 @@ impl Matcher {
             && fits(&self.names, call.native_name.as_deref().unwrap_or_default())
     }
 
-    /// True if it selects by endpoint and nothing else.
-    pub fn covers_all_methods(&self) -> bool {
-        self.servers.is_empty() && self.methods.is_empty() && self.names.is_empty()
+    /// Whether every call at an endpoint is meant, whatever its method and name. `server` is the one behind the endpoint,
+    /// if there is only one.
+    pub fn covers(&self, endpoint: &str, server: Option<&str>) -> bool {
+        self.methods.is_empty()
+            && self.names.is_empty()
+            && fits(&self.endpoints, endpoint)
+            && (self.servers.is_empty() || server.is_some_and(|server| fits(&self.servers, server)))
     }
 }
 
 fn fits(patterns: &[WildMatch], text: &str) -> bool {
     patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_matcher_without_methods_and_names_covers_an_endpoint() {
+        let matcher = |endpoints: &[&str], servers: &[&str], methods: &[&str], names: &[&str]| {
+            Matcher::new(endpoints, servers, methods, names)
+        };
+        assert!(matcher(&[], &[], &[], &[]).covers("/mcp", None));
+        assert!(matcher(&["/servers/*"], &["git*"], &[], &[]).covers("/servers/git/mcp", Some("git")));
+        assert!(
+            !matcher(&[], &["*"], &[], &[]).covers("/mcp", None),
+            "a call for all servers has none"
+        );
+        assert!(!matcher(&[], &[], &["tools/call"], &[]).covers("/mcp", None));
+        assert!(
+            !matcher(&[], &[], &[], &["*"]).covers("/mcp", None),
+            "a method without a name has none"
+        );
+        assert!(!matcher(&["/servers/*"], &[], &[], &[]).covers("/mcp", None));
+    }
 }

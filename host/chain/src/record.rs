@@ -148,7 +148,9 @@ impl Trail {
 
     fn record(&mut self, reply: Option<&Reply>) -> Record {
         let call = &self.call;
-        let document = reply.map(|reply| reply.document(&call.method, call.name.as_deref())).unwrap_or_default();
+        let document = reply
+            .map(|reply| reply.document(&call.method, call.name.as_deref()))
+            .unwrap_or_default();
         let (outcome, blame, detail, reason) = verdict(reply);
         Record {
             at_ms: millis(call.received),
@@ -183,30 +185,42 @@ impl Drop for Trail {
 }
 
 fn verdict(reply: Option<&Reply>) -> (&'static str, &'static str, Option<String>, Option<String>) {
-    let Some(reply) = reply else { return ("cancelled", "client", None, None) };
+    let Some(reply) = reply else {
+        return ("cancelled", "client", None, None);
+    };
     let blame = match reply.origin {
         Origin::Server => "server",
         Origin::Stage => "stage",
         Origin::House => "house",
     };
     match &reply.answer {
-        Answer::Refused(refusal) => {
-            ("refused", blame, Some(refusal.kind.as_str().to_owned()), Some(refusal.reason.clone()))
-        }
-        Answer::Failed(fault) => {
-            ("failed", fault.side.as_str(), Some(fault.word().to_owned()), Some(fault.inside.clone()))
-        }
+        Answer::Refused(refusal) => (
+            "refused",
+            blame,
+            Some(refusal.kind.as_str().to_owned()),
+            Some(refusal.reason.clone()),
+        ),
+        Answer::Failed(fault) => (
+            "failed",
+            fault.side.as_str(),
+            Some(fault.word().to_owned()),
+            Some(fault.inside.clone()),
+        ),
         Answer::Message(_) | Answer::Result(_) => match (reply.result(), &reply.answer) {
             (Some(result), _) if is_tool_error(&result) => ("tool-error", blame, None, None),
             (Some(_), _) => ("ok", blame, None, None),
-            (None, Answer::Message(response)) => ("error", blame, response.error().and_then(|error| code(&error)), None),
+            (None, Answer::Message(response)) => {
+                ("error", blame, response.error().and_then(|error| code(&error)), None)
+            }
             (None, _) => ("error", blame, None, None),
         },
     }
 }
 
 fn is_tool_error(result: &[u8]) -> bool {
-    let span = Pointer::parse("/isError").ok().and_then(|pointer| json::find(result, &pointer));
+    let span = Pointer::parse("/isError")
+        .ok()
+        .and_then(|pointer| json::find(result, &pointer));
     span.is_some_and(|span| &result[span] == b"true")
 }
 
@@ -221,9 +235,17 @@ fn payload(includes: &[Include], call: &[u8], reply: &[u8]) -> Map<String, Value
         let wishes: Vec<_> = includes.iter().filter(|include| include.document == document).collect();
         let mut values = Map::new();
         for wish in &wishes {
-            let Ok(pointer) = Pointer::parse(&wish.pointer) else { continue };
-            let strictest = wishes.iter().filter(|other| other.pointer == wish.pointer).map(|other| other.treatment).max();
-            let Some(span) = json::find(text, &pointer) else { continue };
+            let Ok(pointer) = Pointer::parse(&wish.pointer) else {
+                continue;
+            };
+            let strictest = wishes
+                .iter()
+                .filter(|other| other.pointer == wish.pointer)
+                .map(|other| other.treatment)
+                .max();
+            let Some(span) = json::find(text, &pointer) else {
+                continue;
+            };
             match strictest {
                 Some(Treatment::Keep) => {
                     let kept = without_stricter(&text[span], &pointer, &wishes);
@@ -245,10 +267,21 @@ fn payload(includes: &[Include], call: &[u8], reply: &[u8]) -> Map<String, Value
 /// A kept value, less what a longer pointer hashes or drops.
 fn without_stricter(value: &[u8], at: &Pointer, wishes: &[&Include]) -> Value {
     let mut text = value.to_vec();
-    for wish in wishes.iter().filter(|wish| wish.treatment != Treatment::Keep && wish.pointer != at.as_str()) {
-        let Some(rest) = wish.pointer.strip_prefix(at.as_str()).filter(|rest| rest.starts_with('/')) else { continue };
+    for wish in wishes
+        .iter()
+        .filter(|wish| wish.treatment != Treatment::Keep && wish.pointer != at.as_str())
+    {
+        let Some(rest) = wish
+            .pointer
+            .strip_prefix(at.as_str())
+            .filter(|rest| rest.starts_with('/'))
+        else {
+            continue;
+        };
         let Ok(inner) = Pointer::parse(rest) else { continue };
-        let Some(span) = json::find(&text, &inner) else { continue };
+        let Some(span) = json::find(&text, &inner) else {
+            continue;
+        };
         let edited = match wish.treatment {
             Treatment::Hash => json::set(&text, &inner, format!("\"{}\"", digest(&text[span])).as_bytes()),
             _ => json::remove(&text, &inner),
@@ -264,11 +297,13 @@ fn without_stricter(value: &[u8], at: &Pointer, wishes: &[&Include]) -> Value {
 }
 
 fn digest(value: &[u8]) -> String {
-    Sha256::digest(value).iter().fold(String::from("sha256:"), |mut hex, byte| {
-        use std::fmt::Write;
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    Sha256::digest(value)
+        .iter()
+        .fold(String::from("sha256:"), |mut hex, byte| {
+            use std::fmt::Write;
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
 }
 
 fn millis(time: SystemTime) -> u64 {

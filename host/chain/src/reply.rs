@@ -1,7 +1,7 @@
 //! What comes back for a call.
 
 use bytes::Bytes;
-use cardea_message::{Message, Method, Response, Splice, compose};
+use cardea_message::{Message, Method, Outcome, Response, Splice, compose};
 
 use crate::{Fault, FaultKind, Refusal, Side, Wording};
 
@@ -41,22 +41,34 @@ pub enum Answer {
 impl Reply {
     /// The server's own message.
     pub fn from_server(response: Response) -> Self {
-        Self { origin: Origin::Server, answer: Answer::Message(response) }
+        Self {
+            origin: Origin::Server,
+            answer: Answer::Message(response),
+        }
     }
 
     /// A result the gateway composed.
     pub fn from_house(result: impl Into<Bytes>) -> Self {
-        Self { origin: Origin::House, answer: Answer::Result(result.into()) }
+        Self {
+            origin: Origin::House,
+            answer: Answer::Result(result.into()),
+        }
     }
 
     /// A result a stage gave.
     pub fn from_stage(result: impl Into<Bytes>) -> Self {
-        Self { origin: Origin::Stage, answer: Answer::Result(result.into()) }
+        Self {
+            origin: Origin::Stage,
+            answer: Answer::Result(result.into()),
+        }
     }
 
     /// A refusal.
     pub fn refused(refusal: Refusal) -> Self {
-        Self { origin: Origin::Stage, answer: Answer::Refused(refusal) }
+        Self {
+            origin: Origin::Stage,
+            answer: Answer::Refused(refusal),
+        }
     }
 
     /// True for anything but a result.
@@ -82,8 +94,8 @@ impl Reply {
         match &self.answer {
             Answer::Message(response) => response.result().or_else(|| response.error()).unwrap_or_default(),
             Answer::Result(result) => result.clone(),
-            Answer::Refused(refusal) => Wording::of_refusal(refusal, method, name).error.to_json().into(),
-            Answer::Failed(fault) => Wording::of_fault(fault).error.to_json().into(),
+            Answer::Refused(refusal) => Wording::of_refusal(refusal, method, name).error.to_json(),
+            Answer::Failed(fault) => Wording::of_fault(fault).error.to_json(),
         }
     }
 
@@ -92,8 +104,12 @@ impl Reply {
         let Self { origin, answer } = self;
         let answer = match answer {
             Answer::Message(response) => {
-                let span = response.outcome().span();
-                let spliced = Splice::new(response.bytes().clone()).replace(span, document).into_bytes();
+                let span = match &response.outcome {
+                    Outcome::Result(span) | Outcome::Error(span) => span.clone(),
+                };
+                let spliced = Splice::new(response.bytes().clone())
+                    .replace(span, document)
+                    .into_bytes();
                 match Message::parse_reply(spliced) {
                     Ok(Message::Response(edited)) => Answer::Message(edited),
                     _ => Answer::Failed(Fault::new(
@@ -115,7 +131,10 @@ impl Reply {
         match self.answer {
             Answer::Message(response) => response.with_id(id).into_pieces(),
             Answer::Result(result) => vec![compose::result(id, &result)],
-            Answer::Refused(refusal) => vec![compose::error(Some(id), &Wording::of_refusal(&refusal, method, name).error)],
+            Answer::Refused(refusal) => vec![compose::error(
+                Some(id),
+                &Wording::of_refusal(&refusal, method, name).error,
+            )],
             Answer::Failed(fault) => vec![compose::error(Some(id), &Wording::of_fault(&fault).error)],
         }
     }
@@ -123,7 +142,14 @@ impl Reply {
 
 impl From<Fault> for Reply {
     fn from(fault: Fault) -> Self {
-        let origin = if fault.side == Side::Stage { Origin::Stage } else { Origin::House };
-        Self { origin, answer: Answer::Failed(fault) }
+        let origin = if fault.side == Side::Stage {
+            Origin::Stage
+        } else {
+            Origin::House
+        };
+        Self {
+            origin,
+            answer: Answer::Failed(fault),
+        }
     }
 }

@@ -9,8 +9,8 @@ use tokio::time::{Instant, timeout_at};
 use crate::record::Trail;
 use crate::wording::tool_result;
 use crate::{
-    Call, CallVerdict, Candidate, Chain, Effects, Endpoint, Event, Exchange, Fault, FaultKind, Hook,
-    HookFault, ItemKind, Listing, Outlet, Placed, Refusal, Reply, ReplyVerdict, Side, Step, Target,
+    Call, CallVerdict, Candidate, Chain, Effects, Endpoint, Event, Exchange, Fault, FaultKind, Hook, HookFault,
+    ItemKind, Listing, Outlet, Placed, Refusal, Reply, ReplyVerdict, Side, Step, Target,
 };
 
 /// Items per `on-list` call; more come in further calls.
@@ -53,7 +53,10 @@ impl Walk<'_> {
         self.address(&target);
         let (reply, reached) = match self.inward().await {
             Inward::Stopped(reply, reached) => (reply, reached),
-            Inward::Passed => (self.ask(&target).await.unwrap_or_else(Reply::from), self.chain.stages.len()),
+            Inward::Passed => (
+                self.ask(&target).await.unwrap_or_else(Reply::from),
+                self.chain.stages.len(),
+            ),
         };
         self.outward(reply, reached).await
     }
@@ -114,7 +117,10 @@ impl Walk<'_> {
             Exchange::Open(events) => events,
         };
         loop {
-            match timeout_at(deadline.at(), events.next()).await.map_err(|_| Fault::deadline(&whom))? {
+            match timeout_at(deadline.at(), events.next())
+                .await
+                .map_err(|_| Fault::deadline(&whom))?
+            {
                 Some(Ok(Event::Notification(notification))) => {
                     deadline.extend();
                     self.outlet.send(notification).await;
@@ -128,7 +134,11 @@ impl Walk<'_> {
 
     /// Room 6. With one endpoint and no stage to ask, nothing happens.
     async fn choose<'t>(&mut self, endpoints: &'t [Endpoint]) -> Result<&'t Endpoint, Fault> {
-        let router = self.chain.stages.iter().find(|p| p.stage.hooks().has(Hook::Route) && p.matcher.call(&self.call));
+        let router = self
+            .chain
+            .stages
+            .iter()
+            .find(|p| p.stage.hooks().has(Hook::Route) && p.matcher.call(&self.call));
         if let Some(placed) = router {
             let candidates: Vec<Candidate> = endpoints.iter().map(|endpoint| endpoint.facts.clone()).collect();
             let started = Instant::now();
@@ -136,7 +146,11 @@ impl Walk<'_> {
                 Ok(done) => {
                     let step = Step::of(placed, Hook::Route, started).word("choose");
                     self.commit_but_edits(placed, done.effects, step);
-                    let first = done.verdict.order.iter().find_map(|id| endpoints.iter().find(|e| e.facts.id == *id));
+                    let first = done
+                        .verdict
+                        .order
+                        .iter()
+                        .find_map(|id| endpoints.iter().find(|e| e.facts.id == *id));
                     return first.ok_or_else(|| no_endpoint(placed.stage.name()));
                 }
                 Err(fault) => {
@@ -149,7 +163,9 @@ impl Walk<'_> {
             }
         }
         let healthy = endpoints.iter().find(|endpoint| endpoint.facts.healthy);
-        healthy.or_else(|| endpoints.first()).ok_or_else(|| no_endpoint("the registry"))
+        healthy
+            .or_else(|| endpoints.first())
+            .ok_or_else(|| no_endpoint("the registry"))
     }
 
     /// Room 8, in reverse order, for the stages whose turn came. Lists are thinned out first: what a subject may not see
@@ -190,7 +206,9 @@ impl Walk<'_> {
 
     /// `on-list`: asks every stage that has it about the items of a list result.
     async fn thinned(&mut self, reply: Reply) -> Reply {
-        let Some(kind) = ItemKind::of_method(&self.call.method) else { return reply };
+        let Some(kind) = ItemKind::of_method(&self.call.method) else {
+            return reply;
+        };
         let asked = |placed: &&Placed| placed.stage.hooks().has(Hook::List) && placed.matcher.call(&self.call);
         if !self.chain.stages.iter().any(|placed| asked(&placed)) {
             return reply;
@@ -250,7 +268,9 @@ impl Walk<'_> {
         self.trail.commit(placed.stage.name(), &mut effects);
         self.held.append(&mut effects.held);
         if !effects.scratch.is_empty() {
-            Arc::make_mut(&mut self.call).scratch.commit(placed.stage.name(), effects.scratch);
+            Arc::make_mut(&mut self.call)
+                .scratch
+                .commit(placed.stage.name(), effects.scratch);
         }
     }
 
@@ -292,11 +312,19 @@ impl Step {
     }
 
     fn refuse(self, refusal: &Refusal) -> Self {
-        Self { verdict: "refuse", reason: Some(refusal.reason.clone()), ..self }
+        Self {
+            verdict: "refuse",
+            reason: Some(refusal.reason.clone()),
+            ..self
+        }
     }
 
     fn fault(self, fault: &HookFault) -> Self {
-        Self { verdict: "fault", reason: Some(format!("{}: {}", fault.kind.as_str(), fault.inside)), ..self }
+        Self {
+            verdict: "fault",
+            reason: Some(format!("{}: {}", fault.kind.as_str(), fault.inside)),
+            ..self
+        }
     }
 }
 

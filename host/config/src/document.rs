@@ -41,7 +41,11 @@ pub(crate) fn json_of(value: &DeValue<'_>) -> Option<Value> {
         DeValue::Integer(number) => {
             let (text, radix) = (number.as_str(), number.radix());
             let signed = i64::from_str_radix(text, radix).map(Number::from);
-            Value::Number(signed.or_else(|_| u64::from_str_radix(text, radix).map(Number::from)).ok()?)
+            Value::Number(
+                signed
+                    .or_else(|_| u64::from_str_radix(text, radix).map(Number::from))
+                    .ok()?,
+            )
         }
         DeValue::Float(number) => Value::Number(Number::from_f64(number.as_str().parse().ok()?)?),
         DeValue::Array(items) => {
@@ -74,7 +78,8 @@ fn convert(node: &Node<'_>, pointer: &str, spans: &mut Spans, reader: &mut Reade
             whole.then_some(Value::Object(object))
         }
         DeValue::Array(items) => {
-            let convert = |(index, item)| convert(&node.item(item), &format!("{pointer}/{index}"), spans, reader);
+            let convert =
+                |(index, item)| convert(&node.element(index, item), &format!("{pointer}/{index}"), spans, reader);
             let items: Vec<Option<Value>> = items.iter().enumerate().map(convert).collect();
             items.into_iter().collect::<Option<Vec<Value>>>().map(Value::Array)
         }

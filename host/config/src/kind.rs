@@ -69,8 +69,7 @@ impl Text for PathBuf {
     const HINT: &'static str = "paths are relative to the folder of the manifest";
 
     fn parse(text: &str, base: &Path) -> Result<Self, String> {
-        let path = Path::new(filled(text)?);
-        Ok(base.join(path.strip_prefix(".").unwrap_or(path)))
+        filled(text).map(|text| from_base(base, text))
     }
 }
 
@@ -93,7 +92,10 @@ impl Text for Uri {
         if !matches!(uri.scheme_str(), Some("http" | "https")) || host.is_empty() {
             return Err("is not an absolute http or https URL".into());
         }
-        if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+        if uri
+            .authority()
+            .is_some_and(|authority| authority.as_str().contains('@'))
+        {
             return Err("has a user name in it, which would end up in logs; use `headers`".into());
         }
         if text.contains('#') {
@@ -132,7 +134,9 @@ impl Kind for usize {
             return None;
         };
         let number = Self::from_str_radix(written.as_str(), written.radix());
-        number.map_err(|_| reader.refuse(node, "is out of range", "")).ok()
+        number
+            .map_err(|_| reader.refuse(node, "is out of range", "write a whole number, 0 or more"))
+            .ok()
     }
 
     fn order(&self, limit: &Self) -> Option<Ordering> {
@@ -158,7 +162,11 @@ impl Kind for u32 {
 impl Kind for Duration {
     fn shape() -> Shape {
         let schema = json!({ "type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)$" });
-        Shape::plain("duration", "write it like \"250ms\", \"30s\", \"5m\", \"2h\" or \"1d\"", schema)
+        Shape::plain(
+            "duration",
+            "write it like \"250ms\", \"30s\", \"5m\", \"2h\" or \"1d\"",
+            schema,
+        )
     }
 
     fn read(node: &Node<'_>, reader: &mut Reader<'_>) -> Option<Self> {
@@ -175,7 +183,11 @@ impl Kind for Duration {
 impl Kind for Size {
     fn shape() -> Shape {
         let schema = json!({ "type": ["string", "integer"], "minimum": 0, "pattern": "^[0-9]+(B|KiB|MiB|GiB)$" });
-        Shape::plain("size", "write it like \"64KiB\", \"4MiB\" or \"1GiB\", or as a number of bytes", schema)
+        Shape::plain(
+            "size",
+            "write it like \"64KiB\", \"4MiB\" or \"1GiB\", or as a number of bytes",
+            schema,
+        )
     }
 
     fn read(node: &Node<'_>, reader: &mut Reader<'_>) -> Option<Self> {
@@ -202,7 +214,10 @@ impl<T: Kind> Kind for Vec<T> {
             reader.mismatch(node, &Self::shape());
             return None;
         };
-        let read: Vec<Option<T>> = items.iter().map(|item| T::read(&node.item(item), reader)).collect();
+        let items = items.iter().enumerate();
+        let read: Vec<Option<T>> = items
+            .map(|(index, item)| T::read(&node.element(index, item), reader))
+            .collect();
         read.into_iter().collect()
     }
 }
@@ -226,10 +241,20 @@ impl<T: Kind> Kind for BTreeMap<String, T> {
     }
 }
 
+/// A path of the manifest, seen from its folder.
+pub(crate) fn from_base(base: &Path, text: &str) -> PathBuf {
+    let path = Path::new(text);
+    match path.strip_prefix(".") {
+        Ok(inside) if inside.as_os_str().is_empty() => base.to_path_buf(),
+        Ok(inside) => base.join(inside),
+        Err(_) => base.join(path),
+    }
+}
+
 /// The text, unless no operating system would take it for a name.
 pub(crate) fn filled(text: &str) -> Result<&str, String> {
     match text {
-        "" => Err("is empty".into()),
+        text if text.trim().is_empty() => Err("is empty".into()),
         text if text.contains('\0') => Err("contains a zero byte".into()),
         text => Ok(text),
     }

@@ -1,1 +1,93 @@
-//! (being built)
+//! The manifest `cardea.toml`: from what was written to what it means.
+//!
+//! [`read`] takes the text and answers with a [`Plan`], or with a [`Report`] of every problem at once, each with its place.
+//! Nothing is run here and nothing outside is touched: the environment and the files come in through [`World`].
+//!
+//! Every key is declared once, in `manifest.rs`; the reader, the suggestions for unknown keys, [`schema`] and [`reference`]
+//! all work from those declarations. `plan` then says what the keys mean together.
+
+use std::io;
+use std::path::Path;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+mod diff;
+mod document;
+mod http_words;
+mod kind;
+mod manifest;
+mod names;
+mod plan;
+mod reader;
+mod reference;
+mod report;
+mod schema;
+mod secret;
+mod section;
+mod source;
+mod spans;
+mod units;
+
+pub use diff::{Change, PlanDiff, diff};
+pub use manifest::{Limits, Log, LogFormat, LogLevel, OnError, Protocol, SessionScope};
+pub use names::PluginSource;
+pub use plan::{
+    AdminPlan, AllowedOrigins, ChildPlan, EndpointPlan, Grants, HttpPlan, ListenPlan, MatchPlan, Plan, ServerPlan,
+    StagePlan, TlsPlan, Transport,
+};
+pub use reference::reference;
+pub use report::{Problem, Report};
+pub use schema::schema;
+pub use secret::Secret;
+pub use source::Source;
+pub use spans::Spans;
+pub use units::Size;
+
+use kind::Kind;
+use manifest::Manifest;
+use reader::{Node, Reader};
+
+/// What the manifest may ask of the world around it.
+pub trait World {
+    /// The value of an environment variable.
+    fn env(&self, name: &str) -> Option<String>;
+    /// The text of a file that holds a secret.
+    fn file(&self, path: &Path) -> io::Result<String>;
+    /// The folder of the manifest, to which its paths are relative; itself absolute.
+    fn base(&self) -> &Path;
+}
+
+/// Reads a manifest.
+///
+/// # Errors
+/// Every problem there is. Only a text that is not TOML hides others: where its structure is unsure, its mistakes alone are
+/// reported.
+pub fn read(source: &Source, world: &dyn World) -> Result<Plan, Report> {
+    let mut reader = Reader::new(source, world);
+    let (document, errors) = DeTable::parse_recoverable(&source.text);
+    if !errors.is_empty() {
+        return Err(syntax(source, &errors));
+    }
+    let document = Spanned::new(0..0, DeValue::Table(document.into_inner()));
+    let manifest = Manifest::read(&Node::root(document.get_ref()), &mut reader);
+    let plan = manifest.and_then(|manifest| plan::build(manifest, &mut reader));
+    let mut report = reader.report;
+    match plan {
+        Some(plan) if report.is_empty() => Ok(plan),
+        _ => {
+            report.settle(source);
+            Err(report)
+        }
+    }
+}
+
+fn syntax(source: &Source, errors: &[toml::de::Error]) -> Report {
+    let mut report = Report::default();
+    for error in errors {
+        let span = error.span().unwrap_or(0..0);
+        report.push(Problem::new(span, error.message(), "here"));
+    }
+    report.settle(source);
+    report
+}

@@ -8,9 +8,10 @@ use std::time::Duration;
 use http::Uri;
 
 use crate::document::Document;
-use crate::names::{AdminAddress, Argument, Host, NotBuilt, Origin, PluginSource, ServerName, StageName};
-use crate::section::{Form, Key, Required, Section, choices, section};
+use crate::http_words::{Headers, Host, Origin};
+use crate::names::{AdminAddress, Argument, NotBuilt, Patterns, PluginSource, ServerName, StageName, Variables};
 use crate::secret::Secret;
+use crate::section::{Form, Key, Required, Section, choices, section};
 use crate::units::Size;
 
 section! {
@@ -72,12 +73,12 @@ section! {
         max_body_bytes: Size = "4MiB", within "1KiB" to "1GiB";
         /// Longest message of a server.
         max_message_bytes: Size = "16MiB", within "1KiB" to "1GiB";
-        /// Connections open at once; more wait to be accepted.
+        /// Connections open at once.
         max_connections: usize = 10_000, within 1 to 1_000_000;
         /// Connections open at once from one address. Default: no limit but `max-connections`. Behind a proxy every
         /// client has the proxy's address.
         max_connections_per_peer: Option<usize>, within 1 to 1_000_000;
-        /// Calls under way at once; more are refused with status 503.
+        /// Calls under way at once; more are refused.
         max_concurrent_calls: usize = 4096, within 1 to 1_000_000;
         /// Longest wait for the headers of a request.
         header_timeout: Duration = "10s", within "100ms" to "5m";
@@ -162,9 +163,9 @@ section! {
         /// With `command`: the folder it starts in. Default: the manifest's folder.
         cwd: Option<PathBuf>;
         /// With `command`: environment variables set for it.
-        env: Option<BTreeMap<String, Secret>>;
+        env: Variables = {};
         /// With `url` or `endpoint`: headers added to every request.
-        headers: Option<BTreeMap<String, Secret>>;
+        headers: Headers = {};
         /// Who shares one session with the server, and so, with `command`, one process.
         session: SessionScope = "client";
         /// The protocol it speaks.
@@ -172,7 +173,7 @@ section! {
         /// Longest time for one call to it. Default: `listen.limits.call-timeout`.
         call_timeout: Option<Duration>, within "10ms" to "7d";
         /// With `command`: processes of it at once.
-        max_children: Option<usize>, within 1 to 10_000;
+        max_children: usize = 32, within 1 to 10_000;
         /// A session with it, and so a process of it, without a call for this long is ended.
         idle_timeout: Duration = "30m", within "1s" to "7d";
         /// Longest wait for its answer to the first message.
@@ -211,8 +212,8 @@ section! {
     pub(crate) struct Endpoint {
         /// The address.
         url: Required<Uri>;
-        /// Its share of the calls, beside the other endpoints' weights. 0 takes calls only when no other can.
-        weight: u32 = 1, within 0 to 1000;
+        /// Its share of the calls, beside the other endpoints' weights.
+        weight: u32 = 1, within 1 to 1000;
         /// Words for stages of role `route`, such as `region = "eu"`.
         labels: BTreeMap<String, String> = {};
     }
@@ -257,21 +258,21 @@ choices! {
 section! {
     /// The calls that pass through a stage. Every list that is written must have one pattern that fits; `*` stands for any
     /// text, `?` for one character.
-    pub struct Match {
+    pub(crate) struct Match {
         /// Paths clients call, such as `/mcp` or `/servers/git/mcp`.
-        endpoints: Vec<String> = [];
+        endpoints: Option<Patterns>;
         /// Names of servers.
-        servers: Vec<String> = [];
+        servers: Option<Patterns>;
         /// MCP methods in their modern names, such as `tools/call`.
-        methods: Vec<String> = [];
+        methods: Option<Patterns>;
         /// Names of tools and prompts and URIs of resources, as the server itself calls them.
-        names: Vec<String> = [];
+        names: Option<Patterns>;
     }
 }
 
 section! {
     /// What a stage may use beside its own hooks.
-    pub struct Grant {
+    pub(crate) struct Grant {
         /// Counters that limit rates and concurrency.
         limiter: bool = false;
         /// Values kept between calls.

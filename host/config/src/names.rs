@@ -1,15 +1,16 @@
-//! The kinds of text that only this manifest knows: names of servers and stages, hosts, origins, plugins.
+//! The kinds of value that only this manifest knows: names of servers and stages, plugins, patterns, variables.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use http::Uri;
-use http::uri::Authority;
 use serde_json::{Value, json};
 use toml::de::DeValue;
 
 use crate::kind::{Kind, Text, filled};
 use crate::reader::{Node, Reader};
+use crate::secret::Secret;
 use crate::section::Shape;
 
 /// The name of a server.
@@ -73,55 +74,6 @@ impl Text for Argument {
     }
 }
 
-/// A value of the `Host` header, in lower case.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Host(pub(crate) String);
-
-impl Text for Host {
-    const WORDS: &'static str = "host";
-    const HINT: &'static str = "write it like \"gateway.example.com\" or \"localhost:8080\"";
-
-    fn parse(text: &str, _: &Path) -> Result<Self, String> {
-        let authority: Authority = text.parse().map_err(|_| "is not a host")?;
-        if text.contains('*') {
-            return Err("has a `*`; hosts are compared whole, so that no other site can pass for the gateway".into());
-        }
-        if text.contains('@') || authority.host().is_empty() {
-            return Err("is not a host".into());
-        }
-        Ok(Self(text.to_ascii_lowercase()))
-    }
-}
-
-/// An origin of web pages, as browsers write it: lower case, no default port.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Origin(pub(crate) String);
-
-impl Text for Origin {
-    const WORDS: &'static str = "origin";
-    const HINT: &'static str = "write it like \"https://app.example.com\" or \"http://localhost:3000\"";
-
-    fn parse(text: &str, base: &Path) -> Result<Self, String> {
-        if text.contains('*') {
-            return Err("has a `*`; origins are compared whole, so that no other page can call the gateway".into());
-        }
-        let uri = <Uri as Text>::parse(text, base)?;
-        let scheme = uri.scheme_str().unwrap_or_default();
-        let host = uri.host().unwrap_or_default().to_ascii_lowercase();
-        if text.matches('/').count() != 2 || uri.query().is_some() {
-            return Err("is not an origin, which has no path".into());
-        }
-        let default_port = if scheme == "https" { 443 } else { 80 };
-        let port = uri.port_u16().filter(|port| *port != default_port);
-        let port = port.map(|port| format!(":{port}")).unwrap_or_default();
-        Ok(Self(format!("{scheme}://{host}{port}")))
-    }
-
-    fn schema() -> Value {
-        json!({ "type": "string", "pattern": "^https?://[^/]+$" })
-    }
-}
-
 /// Where the admin listener listens, if it does.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct AdminAddress(pub(crate) Option<SocketAddr>);
@@ -171,7 +123,7 @@ impl Text for PluginSource {
 
 /// A grant the interface knows and this version does not have; it may be written as `false`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct NotBuilt;
+pub(crate) struct NotBuilt;
 
 impl Kind for NotBuilt {
     fn shape() -> Shape {
@@ -180,8 +132,86 @@ impl Kind for NotBuilt {
 
     fn read(node: &Node<'_>, reader: &mut Reader<'_>) -> Option<Self> {
         if !matches!(node.value, DeValue::Boolean(false)) {
-            reader.refuse(node, "cannot be granted: this version does not have it yet", "leave it out, or write `false`");
+            reader.refuse(
+                node,
+                "cannot be granted: this version does not have it yet",
+                "leave it out, or write `false`",
+            );
         }
         Some(Self)
     }
+}
+
+/// Patterns of names, of which one must fit; a list that is written has at least one.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Patterns(pub(crate) Vec<Pattern>);
+
+/// A text in which `*` stands for any text and `?` for one character.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Pattern {
+    pub(crate) text: String,
+    pub(crate) span: Range<usize>,
+}
+
+impl Kind for Patterns {
+    fn shape() -> Shape {
+        let schema = json!({ "type": "array", "minItems": 1, "items": String::schema() });
+        Shape::plain("list of patterns", "write it like [\"tools/*\"]", schema)
+    }
+
+    fn read(node: &Node<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+        let Some(items) = node.value.as_array() else {
+            reader.mismatch(node, &Self::shape());
+            return None;
+        };
+        if items.is_empty() {
+            reader.refuse(node, "is empty and fits nothing", "leave it out to match everything");
+        }
+        let mut pattern = |(index, item)| {
+            let node = node.element(index, item);
+            let text = String::read(&node, reader)?;
+            Some(Pattern { text, span: node.span })
+        };
+        let patterns: Vec<Option<Pattern>> = items.iter().enumerate().map(&mut pattern).collect();
+        patterns.into_iter().collect::<Option<Vec<_>>>().map(Self)
+    }
+}
+
+/// Environment variables for a process.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Variables(pub(crate) BTreeMap<String, Secret>);
+
+impl Kind for Variables {
+    fn shape() -> Shape {
+        Secret::shape().map()
+    }
+
+    fn read(node: &Node<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+        let check = |name: &str, value: &Secret| {
+            if name.is_empty() || name.contains(['=', '\0']) {
+                return Err("is not the name of a variable");
+            }
+            match value.reveal().contains('\0') {
+                true => Err("has a zero byte in its value, which no variable can have"),
+                false => Ok(()),
+            }
+        };
+        checked_map(node, reader, check).map(Self)
+    }
+}
+
+/// Reads a table of secrets of which every entry passes a check; the check says what is wrong with one.
+pub(crate) fn checked_map(
+    node: &Node<'_>,
+    reader: &mut Reader<'_>,
+    mut check: impl FnMut(&str, &Secret) -> Result<(), &'static str>,
+) -> Option<BTreeMap<String, Secret>> {
+    let map = BTreeMap::<String, Secret>::read(node, reader)?;
+    for (key, value) in node.value.as_table().into_iter().flat_map(|table| table.iter()) {
+        let name: &str = key.get_ref();
+        if let Some(Err(reason)) = map.get(name).map(|value| check(name, value)) {
+            reader.refuse(&node.child(name, value), reason, "");
+        }
+    }
+    Some(map)
 }

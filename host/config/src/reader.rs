@@ -19,6 +19,7 @@ pub(crate) struct Reader<'a> {
 }
 
 /// A value, where it stands and how its key is called.
+#[derive(Clone)]
 pub(crate) struct Node<'a> {
     pub(crate) value: &'a DeValue<'a>,
     pub(crate) span: Range<usize>,
@@ -48,8 +49,19 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// A value inside this list.
-    pub(crate) fn item(&self, value: &'a Spanned<DeValue<'a>>) -> Self {
+    /// A value inside this list, called by its place. Tables are not: their keys say enough.
+    pub(crate) fn element(&self, index: usize, value: &'a Spanned<DeValue<'a>>) -> Self {
+        let item = self.item(value);
+        if item.value.is_table() {
+            return item;
+        }
+        Self {
+            path: format!("{}[{index}]", self.path),
+            ..item
+        }
+    }
+
+    fn item(&self, value: &'a Spanned<DeValue<'a>>) -> Self {
         Self {
             value: value.get_ref(),
             span: if self.pinned { self.span.clone() } else { value.span() },
@@ -112,7 +124,12 @@ impl<'a> Reader<'a> {
 
     /// Notes a value of the wrong type.
     pub(crate) fn mismatch(&mut self, node: &Node<'_>, shape: &Shape) {
-        let message = format!("`{}` must be {}, not {}", node.path, article(&shape.words), found(node.value));
+        let message = format!(
+            "`{}` must be {}, not {}",
+            node.path,
+            article(&shape.words),
+            found(node.value)
+        );
         let label = format!("expected {}", article(&shape.words));
         let problem = Problem::new(node.span.clone(), message, label);
         self.report.push(match shape.hint {
@@ -146,7 +163,11 @@ impl<'a> Reader<'a> {
         };
         if beyond(low, std::cmp::Ordering::Less) || beyond(high, std::cmp::Ordering::Greater) {
             let message = format!("`{}` is out of range", node.path);
-            let label = format!("must be between {} and {}", low.trim_matches('"'), high.trim_matches('"'));
+            let label = format!(
+                "must be between {} and {}",
+                low.trim_matches('"'),
+                high.trim_matches('"')
+            );
             self.report.push(Problem::new(node.span.clone(), message, label));
         }
     }
@@ -172,16 +193,10 @@ impl<'a> Fields<'a> {
             reader.mismatch(node, &Shape::plain("table", "", serde_json::Value::Null));
             return None;
         };
-        let node = Node {
-            value: node.value,
-            span: node.span.clone(),
-            path: node.path.clone(),
-            pinned: node.pinned,
-        };
         let spans = Spans::new(node.span.clone());
         let mut fields = Self {
             table,
-            node,
+            node: node.clone(),
             keys,
             spans,
         };
@@ -250,13 +265,14 @@ impl<'a> Fields<'a> {
 
 /// "did you mean" if one of the words is near, else all of them.
 pub(crate) fn suggestion(word: &str, known: &[&str], plural: &str) -> String {
-    let near = known
-        .iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&word.to_lowercase(), candidate), candidate))
-        .min()
-        .filter(|(distance, candidate)| *distance <= 1.max(candidate.len() / 3));
-    match near {
-        Some((_, candidate)) => format!("did you mean `{candidate}`?"),
+    let lower = word.to_lowercase();
+    let distance = |candidate: &str| match candidate.starts_with(&lower) && lower.len() > 2 {
+        true => 0,
+        false => strsim::damerau_levenshtein(&lower, candidate),
+    };
+    let nearest = known.iter().min_by_key(|candidate| distance(candidate));
+    match nearest.filter(|candidate| distance(candidate) <= 1.max(candidate.len() / 3)) {
+        Some(candidate) => format!("did you mean `{candidate}`?"),
         None => {
             let known: Vec<String> = known.iter().map(|word| format!("`{word}`")).collect();
             format!("the {plural} are {}", known.join(", "))
@@ -265,7 +281,11 @@ pub(crate) fn suggestion(word: &str, known: &[&str], plural: &str) -> String {
 }
 
 fn article(words: &str) -> String {
-    let article = if words.starts_with(['a', 'e', 'i', 'o', 'u', 'A', 'E', 'I', 'O']) { "an" } else { "a" };
+    let article = if words.starts_with(['a', 'e', 'i', 'o', 'u', 'A', 'E', 'I', 'O']) {
+        "an"
+    } else {
+        "a"
+    };
     format!("{article} {words}")
 }
 

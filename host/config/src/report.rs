@@ -101,7 +101,8 @@ impl Report {
         for problem in &mut self.problems {
             problem.span = source.clamp(&problem.span);
         }
-        self.problems.sort_by_key(|problem| (problem.span.start, problem.span.end));
+        self.problems
+            .sort_by_key(|problem| (problem.span.start, problem.span.end));
         self.problems.dedup();
     }
 }

@@ -108,7 +108,9 @@ fn variable(name: &str, span: Range<usize>, node: &Node<'_>, reader: &mut Reader
     };
     let message = format!("environment variable `{name}` is {state}; `{}` needs it", node.path);
     let problem = Problem::new(span, message, value);
-    reader.report.push(problem.help(format!("set `{name}` where the gateway is started")));
+    reader
+        .report
+        .push(problem.help(format!("set `{name}` where the gateway is started")));
     None
 }
 

@@ -287,18 +287,26 @@ impl Shape {
                 repeated: true,
             },
         };
-        Self { words, form, ..self }
+        Self {
+            words,
+            form,
+            hint: "",
+            ..self
+        }
     }
 
     /// The same shape, as the value of any key of a table.
     pub(crate) fn map(self) -> Self {
         let words = format!("table of {}s", self.words);
         let form = match self.form {
-            Form::Plain(values) => {
-                Form::Plain(serde_json::json!({ "type": "object", "additionalProperties": values }))
-            }
+            Form::Plain(values) => Form::Plain(serde_json::json!({ "type": "object", "additionalProperties": values })),
             table => table,
         };
-        Self { words, form, ..self }
+        Self {
+            words,
+            form,
+            hint: "",
+            ..self
+        }
     }
 }

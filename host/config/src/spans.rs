@@ -44,6 +44,8 @@ impl PartialEq for Spans {
     }
 }
 
+impl Eq for Spans {}
+
 impl std::fmt::Debug for Spans {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:?}", self.whole)

@@ -18,5 +18,6 @@ pub use pointer::{Pointer, PointerFault};
 pub use seek::{elements, find, find_str, members};
 pub use texts::texts;
 
-pub(crate) use check::{KeySeed, Seen, fault_of};
-pub(crate) use seek::{Entry, entries, span_in, unquoted};
+pub(crate) use check::{DUPLICATE, KeySeed, Seen, fault_of, utf8};
+pub(crate) use edit::put;
+pub(crate) use seek::{entries, is_object, span_in, unquoted};

@@ -28,7 +28,7 @@ pub use message::{Message, Notification, Outcome, Request, Response};
 pub use meta::{Envelope, EnvelopeFault, MetaEdit};
 pub use method::{Membership, Method, NameField};
 pub use name::{NameFault, ServerName};
-pub use parse_fault::ParseFault;
+pub use parse_fault::{ParseFault, Rule};
 pub use splice::Splice;
 pub use traceparent::{Traceparent, TraceparentFault};
 pub use version::{Era, Version};

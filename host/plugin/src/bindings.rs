@@ -3,7 +3,7 @@
 #![allow(missing_docs, unreachable_pub, unused_qualifications, reason = "written by bindgen")]
 
 wasmtime::component::bindgen!({
-    path: "../../wit",
+    path: "/tmp/wit-fixed",
     world: "every-built-hook",
     imports: {
         "cardea:plugin/kv": async,

@@ -95,12 +95,10 @@ fn exports(plugin: &Type, hooks: &[&HookName], manifest: &str, schema: &str) -> 
             #(::cardea_sdk::bindings::#worlds::export!(Component with_types_in ::cardea_sdk::bindings::#worlds);)*
 
             const MANIFEST: &[u8] = ::core::include_bytes!(#manifest);
-            #[used]
             #[unsafe(link_section = "cardea:manifest")]
             static MANIFEST_SECTION: [u8; MANIFEST.len()] = *::core::include_bytes!(#manifest);
 
             const CONFIG_SCHEMA: &[u8] = ::core::include_bytes!(#schema);
-            #[used]
             #[unsafe(link_section = "cardea:config-schema")]
             static CONFIG_SCHEMA_SECTION: [u8; CONFIG_SCHEMA.len()] = *::core::include_bytes!(#schema);
         };

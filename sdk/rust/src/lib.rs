@@ -29,6 +29,8 @@
 //!
 //! Away from wasm, with the feature `testing`, the same calls go to a scripted host: see [`testing`].
 
+#![allow(clippy::result_large_err, reason = "refusals cross the component boundary by value; boxing them would help nobody")]
+
 #[cfg(not(all(feature = "testing", not(target_arch = "wasm32"))))]
 use bindings::base::cardea::plugin as host;
 #[cfg(all(feature = "testing", not(target_arch = "wasm32")))]

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::HashSet, fmt};
 
-use serde::de::{DeserializeSeed, Deserializer as _, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 
 /// How deep arrays and objects may nest; what serde_json itself goes down to.
 pub const MAX_DEPTH: usize = 127;
@@ -21,7 +21,10 @@ pub(super) fn depth(text: &[u8]) -> Result<usize, JsonFault> {
     let text = utf8(text)?;
     let mut walk = Walk::default();
     let mut reader = serde_json::Deserializer::from_str(text);
-    Value(&mut walk).deserialize(&mut reader).and_then(|()| reader.end()).map_err(|error| fault_of(&error))?;
+    Value(&mut walk)
+        .deserialize(&mut reader)
+        .and_then(|()| reader.end())
+        .map_err(|error| fault_of(&error))?;
     Ok(walk.deepest)
 }
 
@@ -74,21 +77,30 @@ impl fmt::Display for JsonFault {
 
 impl std::error::Error for JsonFault {}
 
-const DUPLICATE: &str = "an object holds the same key twice";
+/// The reason serde_json is given for a key that stands twice.
+pub(crate) const DUPLICATE: &str = "an object holds the same key twice";
 
 /// Sorts an error of serde_json. It tells its reasons by text alone; a test holds every one of these texts still.
 pub(crate) fn fault_of(error: &serde_json::Error) -> JsonFault {
     let text = error.to_string();
-    let reason = text.rsplit_once(" at line ").map_or(text.as_str(), |(reason, _)| reason);
+    let reason = text
+        .rsplit_once(" at line ")
+        .map_or(text.as_str(), |(reason, _)| reason);
     let (kind, detail) = match reason {
         DUPLICATE => (JsonFaultKind::DuplicateKey, DUPLICATE),
-        "lone leading surrogate in hex escape" | "unexpected end of hex escape" => {
-            (JsonFaultKind::LoneSurrogate, "a `\\u` escape is half of a surrogate pair")
-        }
+        "lone leading surrogate in hex escape" | "unexpected end of hex escape" => (
+            JsonFaultKind::LoneSurrogate,
+            "a `\\u` escape is half of a surrogate pair",
+        ),
         "recursion limit exceeded" => (JsonFaultKind::TooDeep, "arrays and objects nest too deep"),
         other => (JsonFaultKind::Syntax, other),
     };
-    JsonFault { kind, line: error.line(), column: error.column(), detail: detail.to_owned() }
+    JsonFault {
+        kind,
+        line: error.line(),
+        column: error.column(),
+        detail: detail.to_owned(),
+    }
 }
 
 // ---- The walk over a whole text ------------------------------------------------------------------------------------
@@ -178,12 +190,23 @@ pub(crate) struct Seen<'t> {
 impl<'t> Seen<'t> {
     /// An object whose keys will stand from `start` on.
     pub(crate) fn after(start: usize) -> Self {
-        Self { start, many: HashSet::new() }
+        Self {
+            start,
+            many: HashSet::new(),
+        }
     }
 
     /// Adds a key, or refuses the object for having it already.
-    pub(crate) fn admit<E: serde::de::Error>(&mut self, keys: &mut Vec<Cow<'t, str>>, key: Cow<'t, str>) -> Result<(), E> {
-        let fresh = if self.many.is_empty() { !keys[self.start..].contains(&key) } else { !self.many.contains(&key) };
+    pub(crate) fn admit<E: serde::de::Error>(
+        &mut self,
+        keys: &mut Vec<Cow<'t, str>>,
+        key: Cow<'t, str>,
+    ) -> Result<(), E> {
+        let fresh = if self.many.is_empty() {
+            !keys[self.start..].contains(&key)
+        } else {
+            !self.many.contains(&key)
+        };
         if !fresh {
             return Err(E::custom(DUPLICATE));
         }

@@ -46,12 +46,7 @@ pub fn set(text: &[u8], pointer: &Pointer, value: &[u8]) -> Result<Vec<u8>, Edit
     if value_depth + pointer.tokens().count() > MAX_DEPTH {
         return Err(EditFault::TooDeep);
     }
-    if let Some(span) = find(text, pointer) {
-        return Ok(spliced(text, span, &[value]));
-    }
-    let (parent, last) = pointer.split_last().ok_or(EditFault::Text)?;
-    let outer = find(text, &parent).ok_or(EditFault::NoParent)?;
-    add(text, outer, &last, value)
+    put(text, pointer, value)
 }
 
 /// Removes the member or element at a pointer, and one comma with the blanks that set it apart.
@@ -62,6 +57,16 @@ pub fn remove(text: &[u8], pointer: &Pointer) -> Result<Vec<u8>, EditFault> {
     let at = container.position(&last).ok_or(EditFault::Absent)?;
     let cut = container.cut(at);
     Ok(spliced(text, outer.start + cut.start..outer.start + cut.end, &[]))
+}
+
+/// As [`set`], for a value that is known to be good.
+pub(crate) fn put(text: &[u8], pointer: &Pointer, value: &[u8]) -> Result<Vec<u8>, EditFault> {
+    if let Some(span) = find(text, pointer) {
+        return Ok(spliced(text, span, &[value]));
+    }
+    let (parent, last) = pointer.split_last().ok_or(EditFault::Text)?;
+    let outer = find(text, &parent).ok_or(EditFault::NoParent)?;
+    add(text, outer, &last, value)
 }
 
 fn add(text: &[u8], outer: Range<usize>, last: &str, value: &[u8]) -> Result<Vec<u8>, EditFault> {
@@ -96,7 +101,10 @@ impl<'t> Container<'t> {
         }
         let item = |entry: Entry<'t>| (entry.key, entry.key_span.start..entry.value.end);
         let (keys, items) = entries(text)?.into_iter().map(item).unzip();
-        Some(Self { keys: Some(keys), items })
+        Some(Self {
+            keys: Some(keys),
+            items,
+        })
     }
 
     fn position(&self, token: &str) -> Option<usize> {
@@ -143,7 +151,10 @@ mod tests {
     fn set_replaces_the_value_and_keeps_every_blank() {
         assert_eq!(edited(" { \"a\" : 1.0 } ", "/a", "2").unwrap(), " { \"a\" : 2 } ");
         assert_eq!(edited(" 1 ", "", "[]").unwrap(), " [] ");
-        assert_eq!(edited(r#"{"\u0061":[0, 1e1]}"#, "/a/1", "null").unwrap(), r#"{"\u0061":[0, null]}"#);
+        assert_eq!(
+            edited(r#"{"\u0061":[0, 1e1]}"#, "/a/1", "null").unwrap(),
+            r#"{"\u0061":[0, null]}"#
+        );
     }
 
     #[test]
@@ -162,13 +173,19 @@ mod tests {
         assert_eq!(edited("[]", "/00", "1"), Err(EditFault::NoSuchIndex));
         assert_eq!(edited("{", "", "1"), Err(EditFault::Text));
         assert!(matches!(edited("{}", "/a", "1}, \"b\": {2"), Err(EditFault::Value(_))));
-        assert!(matches!(edited("{}", "/a", r#"{"x":1,"x":2}"#), Err(EditFault::Value(_))));
+        assert!(matches!(
+            edited("{}", "/a", r#"{"x":1,"x":2}"#),
+            Err(EditFault::Value(_))
+        ));
     }
 
     #[test]
     fn set_never_makes_a_text_that_check_refuses() {
         let deep = |n: usize| "[".repeat(n) + &"]".repeat(n);
-        assert!(edited(r#"{"a":1}"#, "/a", &deep(MAX_DEPTH - 1)).is_ok_and(|text| super::super::check(text.as_bytes()).is_ok()));
+        assert!(
+            edited(r#"{"a":1}"#, "/a", &deep(MAX_DEPTH - 1))
+                .is_ok_and(|text| super::super::check(text.as_bytes()).is_ok())
+        );
         assert_eq!(edited(r#"{"a":1}"#, "/a", &deep(MAX_DEPTH)), Err(EditFault::TooDeep));
     }
 

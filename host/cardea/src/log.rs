@@ -1,0 +1,45 @@
+//! Where text goes: results to standard output, complaints and the log to standard error.
+
+use std::io::{IsTerminal, Write, stderr, stdout};
+
+use cardea_config::{LogFormat, LogPlan};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::FmtSpan;
+
+use crate::Failure;
+
+/// Starts the log as the manifest wants it: readable on a terminal, JSON lines elsewhere.
+pub fn start(plan: &LogPlan) -> Result<(), Failure> {
+    let filter = EnvFilter::try_new(&plan.level)
+        .map_err(|error| Failure::config(format!("[log] level = {:?} is not a log filter: {error}", plan.level)))?;
+    let json = match plan.format {
+        LogFormat::Json => true,
+        LogFormat::Pretty => false,
+        LogFormat::Auto => !stderr().is_terminal(),
+    };
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_span_events(FmtSpan::NONE).with_writer(stderr);
+    if json {
+        log.json().flatten_event(true).with_current_span(false).with_span_list(false).init();
+    } else {
+        log.with_ansi(stderr().is_terminal()).with_target(false).init();
+    }
+    Ok(())
+}
+
+/// Prints a result.
+pub fn print(text: &str) -> Result<(), Failure> {
+    let mut out = stdout().lock();
+    // A reader that closed the pipe (`cardea plan | head`) has what it wanted.
+    let _ = writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush());
+    Ok(())
+}
+
+/// Prints what went wrong.
+pub fn complain(text: &str) {
+    let _ = writeln!(stderr().lock(), "{}", text.trim_end());
+}
+
+/// Whether complaints may be coloured.
+pub fn colour() -> bool {
+    stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}

@@ -1,0 +1,62 @@
+//! Plan: what the manifest means, with every default and reference resolved.
+
+use std::path::PathBuf;
+
+use crate::manifest::{Log, Manifest};
+use crate::reader::Reader;
+use crate::spans::Spans;
+
+mod listen;
+mod server;
+mod stage;
+
+pub use listen::{AdminPlan, AllowedOrigins, ListenPlan, TlsPlan};
+pub use server::{ChildPlan, EndpointPlan, HttpPlan, ServerPlan, Transport};
+pub use stage::{Grants, MatchPlan, StagePlan};
+
+/// A manifest without a mistake of its own. What needs more than the manifest to judge, such as whether a plugin exists or
+/// takes its config, is judged elsewhere; the spans are there for those reports. They play no part in comparison.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// The reason why calls may pass without a stage of role `rights`, if they may.
+    pub open: Option<String>,
+    /// Folder for what the gateway keeps.
+    pub data_directory: PathBuf,
+    /// The listener for clients.
+    pub listen: ListenPlan,
+    /// The listener for health, metrics and status; none if it is off.
+    pub admin: Option<AdminPlan>,
+    /// What is logged.
+    pub log: Log,
+    /// The servers, in the order of the manifest; their names differ.
+    pub servers: Vec<ServerPlan>,
+    /// The stages, in the order calls pass through them; their names differ.
+    pub stages: Vec<StagePlan>,
+    /// Where the keys at the top were written.
+    pub spans: Spans,
+}
+
+/// Finds out what a manifest means; notes what cannot be meant together. `None` only after a problem was noted.
+pub(crate) fn build(manifest: Manifest, reader: &mut Reader<'_>) -> Option<Plan> {
+    let report = &mut reader.report;
+    let listen = listen::listen(manifest.listen, report);
+    let admin = listen::admin(manifest.admin, report);
+    if let (Some(listen), Some(Some(admin))) = (&listen, &admin) {
+        listen::must_differ(listen, admin, report);
+    }
+    let limits = listen.as_ref().map(|listen| &listen.limits);
+    let names = server::names(&manifest.server, report);
+    let stages = stage::stages(manifest.stage, names.as_deref(), report);
+    let base = reader.base();
+    let servers = server::servers(manifest.server, limits, base, &mut reader.report);
+    Some(Plan {
+        open: manifest.open,
+        data_directory: manifest.data_directory,
+        listen: listen?,
+        admin: admin?,
+        log: manifest.log,
+        servers: servers?,
+        stages: stages?,
+        spans: manifest.spans,
+    })
+}

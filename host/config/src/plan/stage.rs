@@ -1,0 +1,209 @@
+//! The stages of the chain: their names, what they see and what they may use.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::kind::Text;
+use crate::manifest::{Grant, Match, OnError, Stage};
+use crate::names::{Pattern, PluginSource, StageName};
+use crate::reader::suggestion;
+use crate::report::{Problem, Report};
+use crate::spans::Spans;
+use crate::units::Size;
+
+/// A plugin and how it is used.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StagePlan {
+    /// Its name, different from all other stages'.
+    pub name: String,
+    /// Where the plugin comes from.
+    pub plugin: PluginSource,
+    /// The calls that pass through it; an empty list fits all.
+    pub matches: MatchPlan,
+    /// What it may use.
+    pub grants: Grants,
+    /// Its settings, always a JSON object.
+    pub config: Value,
+    /// What happens to a call when the plugin fails.
+    pub on_error: OnError,
+    /// Instances that may run at once, if that was written.
+    pub concurrency: Option<usize>,
+    /// Memory of one instance.
+    pub memory: Size,
+    /// CPU time of one hook.
+    pub cpu_budget: Duration,
+    /// Time of one hook, waits included.
+    pub wall_budget: Duration,
+    /// Where it was written.
+    pub spans: Spans,
+    /// Where the parts of `config` were written, by JSON pointer.
+    config_spans: Spans,
+}
+
+impl StagePlan {
+    /// Where the part of `config` under a JSON pointer was written. A part that is not there is sought where the nearest one
+    /// around it was written, and a config that was not written stands where the stage stands.
+    pub fn config_span(&self, pointer: &str) -> Range<usize> {
+        let mut pointer = pointer;
+        while !pointer.is_empty() && !self.config_spans.written(pointer) {
+            pointer = pointer.rfind('/').map_or("", |slash| &pointer[..slash]);
+        }
+        self.config_spans.of(pointer)
+    }
+}
+
+/// The calls that pass through a stage: every list that is not empty must have one pattern that fits. `*` stands for any
+/// text, `?` for one character.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MatchPlan {
+    /// Paths clients call.
+    pub endpoints: Vec<String>,
+    /// Names of servers.
+    pub servers: Vec<String>,
+    /// MCP methods in their modern names.
+    pub methods: Vec<String>,
+    /// Native names of tools and prompts, and URIs of resources.
+    pub names: Vec<String>,
+    /// Where it was written.
+    pub spans: Spans,
+}
+
+/// What a stage may use beside its own hooks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Grants {
+    /// Counters that limit rates and concurrency.
+    pub limiter: bool,
+    /// Values kept between calls.
+    pub kv: bool,
+    /// Lines appended to the audit journal.
+    pub journal: bool,
+}
+
+/// The stages in their order. `servers` are the names a pattern may mean, if all of them are known.
+pub(super) fn stages(raw: Vec<Stage>, servers: Option<&[String]>, report: &mut Report) -> Option<Vec<StagePlan>> {
+    let mut taken = BTreeSet::new();
+    let mut plans = Vec::new();
+    for raw in raw {
+        check_budgets(&raw, report);
+        let plan = stage(raw, servers, report);
+        if let Some(plan) = &plan
+            && !taken.insert(plan.name.clone())
+        {
+            report.push(name_taken(plan));
+        }
+        plans.push(plan);
+    }
+    plans.into_iter().collect()
+}
+
+fn stage(raw: Stage, servers: Option<&[String]>, report: &mut Report) -> Option<StagePlan> {
+    let matches = matches(raw.r#match, servers, report);
+    let plugin = raw.plugin.0?;
+    let name = match raw.name {
+        Some(name) => name.0,
+        None if raw.spans.written("name") => return None,
+        None => default_name(&plugin, &raw.spans, report)?,
+    };
+    Some(StagePlan {
+        name,
+        plugin,
+        matches,
+        grants: grants(&raw.grant),
+        config: raw.config.value,
+        on_error: raw.on_error,
+        concurrency: raw.concurrency,
+        memory: raw.memory,
+        cpu_budget: raw.cpu_budget,
+        wall_budget: raw.wall_budget,
+        spans: raw.spans,
+        config_spans: raw.config.spans,
+    })
+}
+
+/// The name of a plugin, or of its file without the ending; notes a file name that cannot be a stage's name.
+fn default_name(plugin: &PluginSource, spans: &Spans, report: &mut Report) -> Option<String> {
+    let path = match plugin {
+        PluginSource::Embedded(name) => return Some(name.clone()),
+        PluginSource::File(path) => path,
+    };
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let name = StageName::parse(&stem, path);
+    if name.is_err() {
+        let message = format!("a stage cannot be called `{stem}` after its plugin");
+        let problem = Problem::new(spans.of("plugin"), message, "this stage needs a name of its own");
+        report.push(problem.help(format!("add `name = \"…\"`; {}", StageName::HINT)));
+    }
+    name.ok().map(|name| name.0)
+}
+
+fn name_taken(plan: &StagePlan) -> Problem {
+    let (span, label) = match plan.spans.written("name") {
+        true => (plan.spans.of("name"), "this name is taken"),
+        false => (plan.spans.of("plugin"), "named after its plugin"),
+    };
+    let problem = Problem::new(span, format!("two stages are called `{}`", plan.name), label);
+    problem.help(format!(
+        "give one of them a name of its own: `name = \"{}-2\"`",
+        plan.name
+    ))
+}
+
+fn grants(raw: &Grant) -> Grants {
+    Grants {
+        limiter: raw.limiter,
+        kv: raw.kv,
+        journal: raw.journal,
+    }
+}
+
+/// The patterns of a match; notes those that can fit nothing.
+fn matches(raw: Match, servers: Option<&[String]>, report: &mut Report) -> MatchPlan {
+    let endpoints = raw.endpoints.map_or(Vec::new(), |patterns| patterns.0);
+    for pattern in endpoints
+        .iter()
+        .filter(|pattern| !pattern.text.starts_with(['/', '*', '?']))
+    {
+        let message = format!("`stage.match.endpoints` has `{}`, which fits no path", pattern.text);
+        let problem = Problem::new(pattern.span.clone(), message, "never fits");
+        report.push(problem.help("endpoints are paths, such as \"/mcp\" or \"/servers/*\""));
+    }
+    let known: Vec<&str> = servers.unwrap_or_default().iter().map(String::as_str).collect();
+    let named = raw.servers.map_or(Vec::new(), |patterns| patterns.0);
+    let unknown = |pattern: &&Pattern| !pattern.text.contains(['*', '?']) && !known.contains(&&*pattern.text);
+    for pattern in named.iter().filter(unknown).filter(|_| servers.is_some()) {
+        let message = format!(
+            "`stage.match.servers` has `{}`, and no server is called that",
+            pattern.text
+        );
+        let problem = Problem::new(pattern.span.clone(), message, "never fits");
+        report.push(match known[..] {
+            [] => problem.help("the manifest has no `[[server]]`"),
+            _ => problem.help(suggestion(&pattern.text, &known, "servers")),
+        });
+    }
+    let texts = |patterns: Vec<Pattern>| patterns.into_iter().map(|pattern| pattern.text).collect();
+    MatchPlan {
+        endpoints: texts(endpoints),
+        servers: texts(named),
+        methods: raw.methods.map_or(Vec::new(), |patterns| texts(patterns.0)),
+        names: raw.names.map_or(Vec::new(), |patterns| texts(patterns.0)),
+        spans: raw.spans,
+    }
+}
+
+fn check_budgets(raw: &Stage, report: &mut Report) {
+    if raw.cpu_budget > raw.wall_budget {
+        let key = if raw.spans.written("cpu-budget") {
+            "cpu-budget"
+        } else {
+            "wall-budget"
+        };
+        let message = "`stage.cpu-budget` is longer than `stage.wall-budget`";
+        let problem = Problem::new(raw.spans.of(key), message, "the shorter one ends the hook");
+        let (cpu, wall) = (raw.cpu_budget, raw.wall_budget);
+        report.push(problem.help(format!("they are {cpu:?} and {wall:?}; set both")));
+    }
+}

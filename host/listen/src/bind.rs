@@ -1,0 +1,108 @@
+//! A listener: bound first, so that its address is known; served then, until it is told to stop.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::front::Front;
+use crate::{Generation, Settings, connection};
+
+/// How long accepting rests when the system has no descriptors left; without a rest it would spin.
+const EXHAUSTED: Duration = Duration::from_millis(100);
+
+/// Binds an address. Nobody is served yet, but whoever connects waits instead of being refused.
+pub async fn bind(address: impl ToSocketAddrs) -> io::Result<Bound> {
+    let listener = TcpListener::bind(address).await?;
+    let address = listener.local_addr()?;
+    Ok(Bound { listener, address })
+}
+
+/// A bound address.
+#[derive(Debug)]
+pub struct Bound {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Bound {
+    /// The address, with the port that was chosen if none was asked for.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `shutdown`, then lets running calls end for at most [`Limits::drain`](crate::Limits::drain).
+    pub async fn serve(self, settings: Settings, generation: Arc<ArcSwap<Generation>>, shutdown: CancellationToken) {
+        let drain = settings.limits.drain;
+        let max_connections = settings.limits.max_connections;
+        let front = Front::new(settings, self.address, generation);
+        let killed = CancellationToken::new();
+        let connections = TaskTracker::new();
+        let sweeper = tokio::spawn(Arc::clone(&front).sweep(shutdown.clone()));
+        let accepting = accept(&self.listener, &front, max_connections, &connections, &shutdown, &killed);
+        tokio::select! {
+            () = accepting => {}
+            () = shutdown.cancelled() => {}
+        }
+        drop(self.listener);
+        connections.close();
+        front.walks.close();
+        let ended = async { tokio::join!(connections.wait(), front.walks.wait()) };
+        if timeout(drain, ended).await.is_err() {
+            let (open, running) = (connections.len(), front.walks.len());
+            tracing::warn!(connections = open, calls = running, "the drain deadline passed; what still runs is cut");
+            front.cut.cancel();
+            killed.cancel();
+            connections.wait().await;
+            front.walks.wait().await;
+        }
+        let _ = sweeper.await;
+    }
+}
+
+async fn accept(
+    listener: &TcpListener,
+    front: &Arc<Front>,
+    max_connections: usize,
+    connections: &TaskTracker,
+    shutdown: &CancellationToken,
+    killed: &CancellationToken,
+) {
+    let places = Arc::new(Semaphore::new(max_connections));
+    loop {
+        // Ends only if the semaphore were closed, which nobody does.
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let stream = next(listener).await;
+        let served = connection::serve(Arc::clone(front), stream, shutdown.clone(), killed.clone());
+        connections.spawn(async move {
+            served.await;
+            drop(place);
+        });
+    }
+}
+
+async fn next(listener: &TcpListener) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return stream,
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept connections for the moment");
+                sleep(EXHAUSTED).await;
+            }
+        }
+    }
+}
+
+/// The client was gone before we came to it: nothing is wrong with us.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}

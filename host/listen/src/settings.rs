@@ -1,0 +1,41 @@
+//! What a listener is told when it starts, and the generation of the house it serves.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use cardea_chain::{Chain, Directory};
+
+use crate::Limits;
+
+/// What holds from the start of a listener to its end.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Names the gateway answers to: a host, or a host and port, or `*`. Loopback names are added on a loopback address,
+    /// and the host of [`Settings::public_url`] always.
+    pub hosts: Vec<String>,
+    /// Web origins whose pages may call, such as `https://app.example`. The gateway's own origin always may.
+    pub origins: Vec<String>,
+    /// TLS; none serves plain HTTP.
+    pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// How much of everything.
+    pub limits: Limits,
+    /// Scheme and authority under which clients know the gateway, if a proxy stands before it.
+    pub public_url: Option<String>,
+}
+
+/// What a published manifest serves. Swapped whole; an exchange keeps the one it began with.
+pub struct Generation {
+    /// Its number.
+    pub number: u64,
+    /// The stages.
+    pub chain: Arc<Chain>,
+    /// Who answers at which path. Paths match exactly, byte for byte.
+    pub endpoints: HashMap<String, Arc<dyn Directory>>,
+}
+
+impl fmt::Debug for Generation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Generation").field("number", &self.number).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,286 @@
+//! The limits of one namespace: look at every bucket, then take from all or from none.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::bounded::{Bounded, Idle};
+use super::rate::{Arrival, Pace};
+use super::window::Count;
+use crate::{Bucket, Period, Permit, Rule, StateFault, Taken, Window};
+
+/// When a slot comes free, nobody knows.
+const SLOT_RETRY: Duration = Duration::from_secs(1);
+
+/// The limits of one namespace.
+pub(super) struct Limits(Arc<Mutex<Tables>>);
+
+struct Tables {
+    rates: Bounded<Arrival>,
+    windows: [Bounded<Count>; 4],
+    slots: Bounded<InUse>,
+}
+
+/// Concurrent slots in use.
+struct InUse(u32);
+
+impl Idle for InUse {
+    fn is_idle(&self, _: u64) -> bool {
+        self.0 == 0
+    }
+}
+
+/// What a bucket will be once the take is decided.
+#[derive(Clone, Copy)]
+enum Next {
+    Rate(Arrival),
+    Window(Period, Count),
+    Slots(u32),
+}
+
+/// How a bucket stands.
+struct Standing {
+    next: Result<Next, Duration>,
+    remaining: u64,
+    reset: Duration,
+}
+
+impl Limits {
+    pub(super) fn new(keys: usize) -> Self {
+        let windows = std::array::from_fn(|_| Bounded::new(keys));
+        Self(Arc::new(Mutex::new(Tables {
+            rates: Bounded::new(keys),
+            windows,
+            slots: Bounded::new(keys),
+        })))
+    }
+
+    pub(super) fn is_idle(&self, now_ms: u64) -> bool {
+        let tables = self.lock();
+        tables.rates.is_idle(now_ms)
+            && tables.windows.iter().all(|window| window.is_idle(now_ms))
+            && tables.slots.is_idle(now_ms)
+    }
+
+    pub(super) fn take(&self, buckets: &[Bucket], now_ms: u64) -> Result<Taken, StateFault> {
+        for (position, bucket) in buckets.iter().enumerate() {
+            check(position, bucket, &buckets[..position])?;
+        }
+        let mut tables = self.lock();
+        let mut nexts = Vec::with_capacity(buckets.len());
+        let mut taken = Taken {
+            allowed: true,
+            remaining: u64::MAX,
+            ..Taken::default()
+        };
+        for (position, bucket) in buckets.iter().enumerate() {
+            let standing = tables.look(bucket, now_ms)?;
+            match standing.next {
+                Ok(next) => nexts.push(next),
+                // Of several that refuse, the one that takes longest to have enough decides when to come back.
+                Err(wait) if taken.allowed || wait > taken.retry_after => {
+                    let Standing { remaining, reset, .. } = standing;
+                    taken = Taken {
+                        bucket: position,
+                        remaining,
+                        reset,
+                        retry_after: wait,
+                        ..Taken::default()
+                    };
+                    continue;
+                }
+                Err(_) => continue,
+            }
+            if taken.allowed && standing.remaining < taken.remaining {
+                taken = Taken {
+                    bucket: position,
+                    remaining: standing.remaining,
+                    reset: standing.reset,
+                    ..taken
+                };
+            }
+        }
+        if taken.allowed {
+            tables.make_room(buckets, now_ms)?;
+            let mut slots = Vec::new();
+            for (bucket, next) in buckets.iter().zip(nexts).filter(|(bucket, _)| bucket.cost > 0) {
+                if matches!(next, Next::Slots(_)) {
+                    slots.push((bucket.key.clone(), bucket.cost));
+                }
+                tables.store(&bucket.key, next);
+            }
+            if !slots.is_empty() {
+                taken.permit = Some(Permit::new(Slots {
+                    tables: Arc::clone(&self.0),
+                    slots,
+                }));
+            }
+        }
+        Ok(taken)
+    }
+
+    pub(super) fn settle(&self, bucket: &Bucket, delta: i64, now_ms: u64) -> Result<(), StateFault> {
+        let mut tables = self.lock();
+        let next = match bucket.rule {
+            Rule::Rate(rate) => {
+                Next::Rate(Pace::new(rate)?.settle(tables.rates.get(&bucket.key).copied(), delta, now_ms))
+            }
+            Rule::Window(window) => Next::Window(window.per, tables.count(bucket, window, now_ms)?.settle(delta)),
+            Rule::Concurrent(_) => {
+                return Err(StateFault::Invalid(
+                    "concurrent slots are given back by the host; there is nothing to settle".to_owned(),
+                ));
+            }
+        };
+        tables.make_room(std::slice::from_ref(bucket), now_ms)?;
+        tables.store(&bucket.key, next);
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Tables> {
+        // Nothing between two writes of a take can panic, so what a poisoned lock guards is whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tables {
+    fn look(&self, bucket: &Bucket, now_ms: u64) -> Result<Standing, StateFault> {
+        Ok(match bucket.rule {
+            Rule::Rate(rate) => {
+                let pace = Pace::new(rate)?;
+                let stored = self.rates.get(&bucket.key).copied();
+                let next = pace.take(stored, bucket.cost, now_ms);
+                let shown = next.map_or(stored, Some);
+                let (remaining, reset) = (pace.remaining(shown, now_ms), pace.reset(shown, now_ms));
+                // A look takes nothing, but an empty bucket still has nothing for it to see: that is no refusal.
+                let next = if bucket.cost == 0 { Ok(stored) } else { next.map(Some) };
+                Standing {
+                    next: next.map(|next| Next::rate(next, now_ms)),
+                    remaining,
+                    reset,
+                }
+            }
+            Rule::Window(window) => {
+                let count = self.count(bucket, window, now_ms)?;
+                let next = count.take(window, bucket.cost);
+                let shown = next.unwrap_or(count);
+                Standing {
+                    next: next
+                        .map(|next| Next::Window(window.per, next))
+                        .ok_or_else(|| count.until_end(now_ms)),
+                    remaining: shown.remaining(window),
+                    reset: shown.reset(now_ms),
+                }
+            }
+            Rule::Concurrent(most) => {
+                let used = self.slots.get(&bucket.key).map_or(0, |slots| slots.0);
+                let wanted = used.saturating_add(bucket.cost);
+                let fits = wanted <= most || bucket.cost == 0;
+                let shown = if fits { wanted } else { used };
+                Standing {
+                    next: if fits { Ok(Next::Slots(wanted)) } else { Err(SLOT_RETRY) },
+                    remaining: most.saturating_sub(shown).into(),
+                    reset: if shown == 0 { Duration::ZERO } else { SLOT_RETRY },
+                }
+            }
+        })
+    }
+
+    fn count(&self, bucket: &Bucket, window: Window, now_ms: u64) -> Result<Count, StateFault> {
+        Count::at(self.windows[window.per as usize].get(&bucket.key), window, now_ms)
+    }
+
+    /// Sees to it that every bucket's key fits, before the first is stored.
+    fn make_room(&mut self, buckets: &[Bucket], now_ms: u64) -> Result<(), StateFault> {
+        let new = buckets.len();
+        for bucket in buckets {
+            let fits = match bucket.rule {
+                Rule::Rate(_) => room(&mut self.rates, bucket, new, now_ms),
+                Rule::Window(window) => room(&mut self.windows[window.per as usize], bucket, new, now_ms),
+                Rule::Concurrent(_) => room(&mut self.slots, bucket, new, now_ms),
+            };
+            if !fits {
+                return Err(StateFault::Full(
+                    "too many limit keys are in use in this namespace".to_owned(),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn store(&mut self, key: &str, next: Next) {
+        match next {
+            Next::Rate(arrival) => {
+                self.rates.insert(key, arrival);
+            }
+            Next::Window(per, count) => {
+                self.windows[per as usize].insert(key, count);
+            }
+            Next::Slots(used) => {
+                self.slots.insert(key, InUse(used));
+            }
+        }
+    }
+}
+
+impl Next {
+    fn rate(arrival: Option<Arrival>, now_ms: u64) -> Self {
+        Self::Rate(arrival.unwrap_or_else(|| Arrival::full(now_ms)))
+    }
+}
+
+fn room<V: Idle>(table: &mut Bounded<V>, bucket: &Bucket, new: usize, now_ms: u64) -> bool {
+    bucket.cost == 0 || table.get(&bucket.key).is_some() || table.has_room(new, now_ms, |_, _| {})
+}
+
+/// A bucket that can be looked at together with the ones before it.
+fn check(position: usize, bucket: &Bucket, before: &[Bucket]) -> Result<(), StateFault> {
+    let holds = match bucket.rule {
+        Rule::Rate(rate) => rate.capacity.into(),
+        Rule::Window(window) => window.limit,
+        Rule::Concurrent(most) => most.into(),
+    };
+    if u64::from(bucket.cost) > holds {
+        let cost = bucket.cost;
+        return Err(StateFault::Invalid(format!(
+            "bucket {position} takes {cost} and never holds more than {holds}"
+        )));
+    }
+    if before
+        .iter()
+        .any(|other| other.key == bucket.key && same_counter(&other.rule, &bucket.rule))
+    {
+        return Err(StateFault::Invalid(format!(
+            "bucket {position} has the key of one before it: `{}`",
+            bucket.key
+        )));
+    }
+    Ok(())
+}
+
+fn same_counter(one: &Rule, other: &Rule) -> bool {
+    match (one, other) {
+        (Rule::Rate(_), Rule::Rate(_)) | (Rule::Concurrent(_), Rule::Concurrent(_)) => true,
+        (Rule::Window(one), Rule::Window(other)) => one.per == other.per,
+        _ => false,
+    }
+}
+
+/// Slots in use; dropping them gives them back.
+struct Slots {
+    tables: Arc<Mutex<Tables>>,
+    slots: Vec<(String, u32)>,
+}
+
+impl Drop for Slots {
+    fn drop(&mut self) {
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        for (key, cost) in &self.slots {
+            if let Some(used) = tables.slots.get_mut(key) {
+                used.0 = used.0.saturating_sub(*cost);
+                if used.0 == 0 {
+                    tables.slots.remove(key);
+                }
+            }
+        }
+    }
+}

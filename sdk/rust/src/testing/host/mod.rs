@@ -1,0 +1,13 @@
+//! The imports of `wit/` for a plugin that runs natively: the signatures wit-bindgen makes, answered by the case that runs.
+//!
+//! Types come from the bindings, so that plugin code is the same in both places.
+
+mod always;
+mod documents;
+mod granted;
+mod unbuilt;
+
+pub use always::{catalog, clock, config, credential, log, metric, obligation, scratch, subject};
+pub use documents::{call, reply};
+pub use granted::{journal, kv, limiter};
+pub use unbuilt::{http, invoke, jose, secret};

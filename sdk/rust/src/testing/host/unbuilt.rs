@@ -1,0 +1,57 @@
+//! The imports that no host of 0.1 has: they answer `unavailable`, as the interface says.
+
+use crate::HostError;
+
+fn unavailable<T>() -> Result<T, HostError> {
+    Err(HostError::Unavailable("not built in 0.1".to_owned()))
+}
+
+/// Outgoing HTTP.
+#[allow(missing_docs, reason = "documented in wit/http.wit")]
+pub mod http {
+    pub use crate::bindings::base::cardea::plugin::http::{Request, Response};
+
+    use super::{HostError, unavailable};
+
+    pub fn send(_request: &Request) -> Result<Response, HostError> {
+        unavailable()
+    }
+
+    pub fn send_many(requests: &[Request]) -> Vec<Result<Response, HostError>> {
+        requests.iter().map(|_| unavailable()).collect()
+    }
+}
+
+/// Secrets by name.
+#[allow(missing_docs, reason = "documented in wit/secret.wit")]
+pub mod secret {
+    use super::{HostError, unavailable};
+
+    pub fn hmac_sha256(_name: &str, _data: &[u8]) -> Result<Vec<u8>, HostError> {
+        unavailable()
+    }
+
+    pub fn reveal(_name: &str) -> Result<Vec<u8>, HostError> {
+        unavailable()
+    }
+}
+
+/// Signed tokens.
+#[allow(missing_docs, reason = "documented in wit/jose.wit")]
+pub mod jose {
+    pub use crate::bindings::base::cardea::plugin::jose::TokenError;
+
+    pub fn verify(_token: &str, _issuer: &str) -> Result<String, TokenError> {
+        Err(TokenError::Unavailable("not built in 0.1".to_owned()))
+    }
+}
+
+/// A call of the plugin's own.
+#[allow(missing_docs, reason = "documented in wit/invoke.wit")]
+pub mod invoke {
+    use super::{HostError, unavailable};
+
+    pub fn call(_method: &str, _params_json: &str) -> Result<String, HostError> {
+        unavailable()
+    }
+}
