@@ -13,8 +13,6 @@ impl<S, T: DeserializeOwned> FromContextPart<ToolCallContext<'_, S>> for Argumen
     fn from_context_part(context: &mut ToolCallContext<'_, S>) -> Result<Self, ErrorData> {
         let object = context.arguments.take().unwrap_or_default();
         let read = serde_json::from_value(Value::Object(object));
-        Ok(Self(read.map_err(|error| {
-            format!("The arguments do not fit the tool: {error}.")
-        })))
+        Ok(Self(read.map_err(|error| format!("The arguments do not fit the tool: {error}."))))
     }
 }

@@ -32,11 +32,7 @@ async fn run() -> Result<(), String> {
     };
     let serving = NotesServer::new(notebook).serve(stdio()).await;
     let running = serving.map_err(|error| format!("the client did not complete the opening of MCP: {error}"))?;
-    running
-        .waiting()
-        .await
-        .map(drop)
-        .map_err(|error| format!("serving stopped: {error}"))
+    running.waiting().await.map(drop).map_err(|error| format!("serving stopped: {error}"))
 }
 
 /// The one option there is: `--file PATH` keeps the notes in a JSON file; without it they live as long as the process.

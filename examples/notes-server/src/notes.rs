@@ -44,28 +44,19 @@ struct Content {
 impl Notebook {
     /// A notebook that ends with the process and starts with a few notes, so that a first search finds something.
     pub(crate) fn in_memory() -> Self {
-        Self {
-            content: first_notes(),
-            file: None,
-        }
+        Self { content: first_notes(), file: None }
     }
 
     /// The notebook kept in `file`; where there is no file yet, the one of [`Notebook::in_memory`], written there on the first change.
     pub(crate) fn open(file: PathBuf) -> Result<Self, String> {
         let content = match fs::read(&file) {
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
-                format!(
-                    "{} is not a notebook ({error}); move it away to start a new one",
-                    file.display()
-                )
+                format!("{} is not a notebook ({error}); move it away to start a new one", file.display())
             })?,
             Err(error) if error.kind() == ErrorKind::NotFound => first_notes(),
             Err(error) => return Err(format!("{} cannot be read: {error}", file.display())),
         };
-        Ok(Self {
-            content,
-            file: Some(file),
-        })
+        Ok(Self { content, file: Some(file) })
     }
 
     /// Every note, oldest first.
@@ -87,12 +78,7 @@ impl Notebook {
         within("title", title, MAX_TITLE)?;
         within("body", body, MAX_BODY)?;
         let id = self.content.next_id;
-        let note = Note {
-            id,
-            title: title.to_owned(),
-            body: body.to_owned(),
-            tags,
-        };
+        let note = Note { id, title: title.to_owned(), body: body.to_owned(), tags };
         self.change(|content| {
             content.next_id += 1;
             content.notes.insert(id, note.clone());
@@ -115,9 +101,7 @@ impl Notebook {
             let failed = |error: std::io::Error| format!("The note could not be saved: {error}.");
             let text = serde_json::to_vec_pretty(&changed).map_err(|error| failed(error.into()))?;
             let beside = file.with_extension("new");
-            fs::write(&beside, text)
-                .and_then(|()| fs::rename(&beside, file))
-                .map_err(failed)?;
+            fs::write(&beside, text).and_then(|()| fs::rename(&beside, file)).map_err(failed)?;
         }
         self.content = changed;
         Ok(())
@@ -138,11 +122,7 @@ fn within(field: &str, text: &str, most: usize) -> Result<(), String> {
 
 fn first_notes() -> Content {
     let written = [
-        (
-            "Cardea",
-            "The Roman goddess of the hinge: she opens what is shut and shuts what is open.",
-            ["name", "myth"],
-        ),
+        ("Cardea", "The Roman goddess of the hinge: she opens what is shut and shuts what is open.", ["name", "myth"]),
         (
             "Hinge oil",
             "The garden gate squeaks again. Two drops on each hinge, then swing it ten times.",
@@ -153,30 +133,15 @@ fn first_notes() -> Content {
             "Lentils, carrots, cumin, a lemon. Start at six; the guests come at seven.",
             ["kitchen", "guests"],
         ),
-        (
-            "Who has a key",
-            "Ada, Grace and the neighbour. Barbara gave hers back in March.",
-            ["house", "keys"],
-        ),
+        ("Who has a key", "Ada, Grace and the neighbour. Barbara gave hers back in March.", ["house", "keys"]),
     ];
     let notes: BTreeMap<u64, Note> = (1..)
         .zip(written)
         .map(|(id, (title, body, tags))| {
-            (
-                id,
-                Note {
-                    id,
-                    title: title.into(),
-                    body: body.into(),
-                    tags: tags.map(str::to_owned).into(),
-                },
-            )
+            (id, Note { id, title: title.into(), body: body.into(), tags: tags.map(str::to_owned).into() })
         })
         .collect();
-    Content {
-        next_id: notes.len() as u64 + 1,
-        notes,
-    }
+    Content { next_id: notes.len() as u64 + 1, notes }
 }
 
 #[cfg(test)]
@@ -200,18 +165,8 @@ mod tests {
     fn a_note_without_title_or_too_long_is_refused() {
         let mut notebook = Notebook::in_memory();
         assert!(notebook.add("  ", "x", vec![]).unwrap_err().contains("title"));
-        assert!(
-            notebook
-                .add(&"t".repeat(MAX_TITLE + 1), "x", vec![])
-                .unwrap_err()
-                .contains("200")
-        );
-        assert!(
-            notebook
-                .add("t", &"b".repeat(MAX_BODY + 1), vec![])
-                .unwrap_err()
-                .contains("body")
-        );
+        assert!(notebook.add(&"t".repeat(MAX_TITLE + 1), "x", vec![]).unwrap_err().contains("200"));
+        assert!(notebook.add("t", &"b".repeat(MAX_BODY + 1), vec![]).unwrap_err().contains("body"));
         assert_eq!(notebook.notes().count(), Notebook::in_memory().notes().count());
     }
 
@@ -219,11 +174,7 @@ mod tests {
     fn a_file_keeps_the_notes_between_runs() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("notes.json");
-        let id = Notebook::open(file.clone())
-            .unwrap()
-            .add("Kept", "yes", vec![])
-            .unwrap()
-            .id;
+        let id = Notebook::open(file.clone()).unwrap().add("Kept", "yes", vec![]).unwrap().id;
         assert_eq!(Notebook::open(file).unwrap().note(id).unwrap().title, "Kept");
     }
 
@@ -242,12 +193,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut notebook = Notebook::open(folder.path().join("no-such-folder").join("notes.json")).unwrap();
         let before = notebook.notes().count();
-        assert!(
-            notebook
-                .add("Lost", "", vec![])
-                .unwrap_err()
-                .contains("could not be saved")
-        );
+        assert!(notebook.add("Lost", "", vec![]).unwrap_err().contains("could not be saved"));
         assert_eq!(notebook.notes().count(), before);
     }
 }

@@ -9,10 +9,7 @@ const BODY_WEIGHT: usize = 1;
 /// The notes that hold at least one word of the query, best first, each with its score; equal scores keep the older note first.
 pub(crate) fn rank<'a>(notes: impl Iterator<Item = &'a Note>, query: &str) -> Vec<(usize, &'a Note)> {
     let terms = words(query);
-    let mut hits: Vec<_> = notes
-        .map(|note| (score(note, &terms), note))
-        .filter(|(score, _)| *score > 0)
-        .collect();
+    let mut hits: Vec<_> = notes.map(|note| (score(note, &terms), note)).filter(|(score, _)| *score > 0).collect();
     hits.sort_by(|(left, older), (right, newer)| right.cmp(left).then(older.id.cmp(&newer.id)));
     hits
 }
@@ -40,12 +37,7 @@ mod tests {
 
     fn note(id: u64, title: &str, body: &str, tags: &[&str]) -> Note {
         let tags = tags.iter().map(|&tag| tag.to_owned()).collect();
-        Note {
-            id,
-            title: title.to_owned(),
-            body: body.to_owned(),
-            tags,
-        }
+        Note { id, title: title.to_owned(), body: body.to_owned(), tags }
     }
 
     fn found(notes: &[Note], query: &str) -> Vec<u64> {

@@ -60,9 +60,7 @@ struct Nothing {}
 impl NotesServer {
     /// A server over this notebook.
     pub(crate) fn new(notebook: Notebook) -> Self {
-        Self {
-            notebook: Arc::new(Mutex::new(notebook)),
-        }
+        Self { notebook: Arc::new(Mutex::new(notebook)) }
     }
 
     #[tool(
@@ -100,10 +98,7 @@ impl NotesServer {
     fn read_note(&self, Arguments(arguments): Arguments<OneNote>) -> CallToolResult {
         answer(arguments.and_then(|OneNote { id }| {
             let note = self.with(|notebook| notebook.note(id).cloned())?;
-            Ok((
-                format!("{}\n\n{}\n\nTags: {}", line(&note), note.body, note.tags.join(", ")),
-                json!(note),
-            ))
+            Ok((format!("{}\n\n{}\n\nTags: {}", line(&note), note.body, note.tags.join(", ")), json!(note)))
         }))
     }
 
@@ -117,10 +112,8 @@ impl NotesServer {
         answer(arguments.map(|Nothing {}| {
             self.with(|notebook| {
                 let lines: Vec<String> = notebook.notes().map(line).collect();
-                let notes: Vec<Value> = notebook
-                    .notes()
-                    .map(|note| json!({ "id": note.id, "title": note.title }))
-                    .collect();
+                let notes: Vec<Value> =
+                    notebook.notes().map(|note| json!({ "id": note.id, "title": note.title })).collect();
                 (lines.join("\n"), json!({ "notes": notes }))
             })
         }))
@@ -172,17 +165,10 @@ fn hits_wanted(limit: Option<usize>) -> Result<usize, String> {
 
 fn found(query: &str, hits: &[(usize, &Note)], limit: usize) -> (String, Value) {
     let shown = &hits[..hits.len().min(limit)];
-    let data: Vec<Value> = shown
-        .iter()
-        .map(|(score, note)| json!({ "score": score, "note": note }))
-        .collect();
+    let data: Vec<Value> = shown.iter().map(|(score, note)| json!({ "score": score, "note": note })).collect();
     let text = match shown {
         [] => format!("No note holds a word of \"{query}\"."),
-        _ => shown
-            .iter()
-            .map(|(_, note)| format!("{}\n   {}", line(note), note.body))
-            .collect::<Vec<_>>()
-            .join("\n"),
+        _ => shown.iter().map(|(_, note)| format!("{}\n   {}", line(note), note.body)).collect::<Vec<_>>().join("\n"),
     };
     (text, json!({ "total": hits.len(), "hits": data }))
 }
@@ -206,10 +192,7 @@ mod tests {
     }
 
     fn text(result: &CallToolResult) -> String {
-        serde_json::to_value(result).unwrap()["content"][0]["text"]
-            .as_str()
-            .unwrap()
-            .to_owned()
+        serde_json::to_value(result).unwrap()["content"][0]["text"].as_str().unwrap().to_owned()
     }
 
     #[test]

@@ -2,16 +2,15 @@
 
 use std::io::{IsTerminal, Write, stderr, stdout};
 
-use cardea_config::{LogFormat, LogPlan};
+use cardea_config::{Log, LogFormat};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
 
 use crate::Failure;
 
 /// Starts the log as the manifest wants it: readable on a terminal, JSON lines elsewhere.
-pub fn start(plan: &LogPlan) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(&plan.level)
-        .map_err(|error| Failure::config(format!("[log] level = {:?} is not a log filter: {error}", plan.level)))?;
+pub fn start(plan: &Log) {
+    let filter = EnvFilter::new(plan.level.as_str());
     let json = match plan.format {
         LogFormat::Json => true,
         LogFormat::Pretty => false,
@@ -23,7 +22,6 @@ pub fn start(plan: &LogPlan) -> Result<(), Failure> {
     } else {
         log.with_ansi(stderr().is_terminal()).with_target(false).init();
     }
-    Ok(())
 }
 
 /// Prints a result.

@@ -10,6 +10,7 @@ mod manifest;
 mod plan;
 mod reload;
 mod serve;
+mod servers;
 mod source;
 mod standard;
 mod status;

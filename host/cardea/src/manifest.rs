@@ -11,10 +11,8 @@ use crate::{Failure, log};
 pub struct Manifest {
     /// Its text and name.
     pub source: Source,
-    /// What it means.
+    /// What it means. Its paths are absolute.
     pub plan: Plan,
-    /// The folder relative paths start at.
-    pub base: PathBuf,
 }
 
 /// Why a manifest could not be used.
@@ -40,16 +38,16 @@ impl Manifest {
     /// Reads a manifest's text as if it stood at `path`.
     pub fn parse(path: &Path, text: String) -> Result<Self, Unusable> {
         let source = Source { name: path.display().to_string(), text };
-        let base = folder(path);
-        match cardea_config::read(&source, &Surroundings { base: base.clone() }) {
-            Ok(plan) => Ok(Self { source, plan, base }),
+        let base = folder(path).map_err(|error| Unusable::Unreadable(format!("cannot tell where {} is: {error}", path.display())))?;
+        match cardea_config::read(&source, &Surroundings { base }) {
+            Ok(plan) => Ok(Self { source, plan }),
             Err(report) => Err(Unusable::Wrong(source, report)),
         }
     }
 
     /// The folder for everything the gateway keeps.
-    pub fn data(&self) -> PathBuf {
-        self.base.join(&self.plan.data_directory)
+    pub fn data(&self) -> &Path {
+        &self.plan.data_directory
     }
 
     /// The report as a failure of the command.
@@ -67,11 +65,10 @@ impl From<Unusable> for Failure {
     }
 }
 
-fn folder(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder.to_path_buf(),
-        _ => PathBuf::from("."),
-    }
+/// The folder relative paths start at, absolute so that it means the same to a child in another working directory.
+fn folder(path: &Path) -> io::Result<PathBuf> {
+    let file = std::path::absolute(path)?;
+    Ok(file.parent().map_or_else(|| PathBuf::from("/"), Path::to_path_buf))
 }
 
 /// What a manifest may refer to: the environment and files beside it.

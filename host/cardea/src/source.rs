@@ -29,6 +29,14 @@ pub fn file(source: &PluginSource) -> Option<PathBuf> {
     }
 }
 
+/// The source as the manifest writes it, for messages.
+pub fn shown(source: &PluginSource) -> String {
+    match source {
+        PluginSource::Embedded(name) => name.clone(),
+        PluginSource::File(path) => path.display().to_string(),
+    }
+}
+
 fn read_file(path: &Path) -> Result<Bytes, String> {
     let unreadable = |error: std::io::Error| format!("cannot read the plugin {}: {error}", path.display());
     let length = std::fs::metadata(path).map_err(unreadable)?.len();

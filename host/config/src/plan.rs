@@ -38,17 +38,16 @@ pub struct Plan {
 
 /// Finds out what a manifest means; notes what cannot be meant together. `None` only after a problem was noted.
 pub(crate) fn build(manifest: Manifest, reader: &mut Reader<'_>) -> Option<Plan> {
-    let report = &mut reader.report;
+    let (base, report) = (reader.base(), &mut reader.report);
+    listen::must_differ(&manifest.listen, &manifest.admin, report);
+    let limits = manifest.listen.limits.clone();
     let listen = listen::listen(manifest.listen, report);
     let admin = listen::admin(manifest.admin, report);
-    if let (Some(listen), Some(Some(admin))) = (&listen, &admin) {
-        listen::must_differ(listen, admin, report);
-    }
-    let limits = listen.as_ref().map(|listen| &listen.limits);
-    let names = server::names(&manifest.server, report);
+    // Servers that could not be read at all have names nobody knows.
+    let unread = manifest.server.is_empty() && manifest.spans.written("server");
+    let names = server::names(&manifest.server, report).filter(|_| !unread);
     let stages = stage::stages(manifest.stage, names.as_deref(), report);
-    let base = reader.base();
-    let servers = server::servers(manifest.server, limits, base, &mut reader.report);
+    let servers = server::servers(manifest.server, &limits, base, report);
     Some(Plan {
         open: manifest.open,
         data_directory: manifest.data_directory,

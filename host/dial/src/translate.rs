@@ -2,10 +2,214 @@
 //! passes as it is: between two parties of one era a result keeps every byte.
 
 use bytes::Bytes;
-use cardea_chain::{Call, Client};
-use cardea_message::meta::{self, MetaEdit};
-use cardea_message::{
-    Era, ErrorObject, ItemPath, Message, Method, Notification, Pointer, Response, Splice, Version, error, json,
-};
+use cardea_chain::{Call, Client, Fault};
+use cardea_message::meta::{self, Envelope, MetaEdit};
+use cardea_message::{Era, ErrorObject, Message, Method, Notification, Outcome, Pointer, Response, Splice, Version};
+use cardea_message::{error, json};
 
-use crate::wire::Outgoing;
+use crate::blame::Blame;
+use crate::greeting::Greeting;
+
+/// The `params` a server gets: `_meta` in the words of its era, with the gateway's own progress token.
+pub(crate) fn params(call: &Call, server: Era, id: u64, trace_in_meta: bool) -> Option<Bytes> {
+    let mut edit = MetaEdit { remove: vec![meta::PROGRESS_TOKEN.to_owned()], ..MetaEdit::default() };
+    if call.client.progress_token.is_some() {
+        edit.set.push((meta::PROGRESS_TOKEN.to_owned(), id.to_string().into()));
+    }
+    if let Some(trace) = call.traceparent.as_deref().filter(|_| trace_in_meta) {
+        edit.set.push(("traceparent".to_owned(), quoted(trace)));
+    }
+    match server {
+        Era::Legacy => edit.remove_prefix_modern = true,
+        Era::Modern => edit.set.extend(envelope(call)),
+    }
+    let params = meta::rewrite(call.params.as_deref(), &edit);
+    (call.params.is_some() || params != "{}").then_some(params)
+}
+
+/// The keys a modern request must carry that this call's `_meta` lacks or may not carry as they are.
+fn envelope(call: &Call) -> Vec<(String, Bytes)> {
+    let said = match call.client.version.era() {
+        Era::Modern => Envelope::read(call.params.as_ref()).unwrap_or_default(),
+        Era::Legacy => Envelope::default(),
+    };
+    let mut set = Vec::new();
+    let mut add = |key: &str, value: Bytes| set.push((key.to_owned(), value));
+    if said.version.is_none() {
+        add(meta::PROTOCOL_VERSION, quoted(Version::LATEST.as_str()));
+    }
+    match call.client.version.era() {
+        Era::Modern => {
+            let declared = said.client_capabilities.as_ref().unwrap_or(&call.client.capabilities);
+            match json::remove(declared, &tasks_extension(Pointer::root())) {
+                Ok(bridged) => add(meta::CLIENT_CAPABILITIES, bridged.into()),
+                Err(_) if said.client_capabilities.is_none() => add(meta::CLIENT_CAPABILITIES, declared.clone()),
+                Err(_) => {}
+            }
+        }
+        // Nothing a legacy client can do mid-call is bridged, so nothing is promised.
+        Era::Legacy => {
+            add(meta::CLIENT_CAPABILITIES, Bytes::from_static(b"{}"));
+            if let Some(level) = &call.client.log_level {
+                add(meta::LOG_LEVEL, quoted(level));
+            }
+        }
+    }
+    if let Some(info) = call.client.info.as_ref().filter(|_| said.client_info.is_none()) {
+        add(meta::CLIENT_INFO, info.clone());
+    }
+    set
+}
+
+/// The response a client gets.
+pub(crate) fn response(response: Response, call: &Call, greeting: &Greeting, blame: &Blame) -> Result<Response, Fault> {
+    let document = match (greeting.era, call.client.version.era(), &response.outcome) {
+        (Era::Modern, Era::Modern, _) | (Era::Legacy, Era::Legacy, _) => None,
+        (Era::Legacy, Era::Modern, Outcome::Result(_)) => {
+            response.result().and_then(|result| completed(&result, &call.method, greeting.server_info.as_ref()))
+        }
+        (Era::Modern, Era::Legacy, Outcome::Result(_)) => match response.result() {
+            Some(result) if wants_input(&result) => return Err(blame.cannot_ask()),
+            _ => None,
+        },
+        (_, client, Outcome::Error(_)) => response.error().and_then(|error| recoded(&error, call, client)),
+    };
+    match document {
+        None => Ok(response),
+        Some(document) => with_outcome(&response, document).ok_or_else(|| blame.internal("a translated reply is no reply")),
+    }
+}
+
+/// A legacy result with what 2026-07-28 requires of one, as its last members. None if nothing is missing.
+fn completed(result: &Bytes, method: &Method, server_info: Option<&Bytes>) -> Option<Bytes> {
+    let members = json::members(result)?;
+    let has = |name: &str| members.iter().any(|(key, _)| key == name);
+    let mut added = Vec::new();
+    let mut add = |name: &str, value: &[u8]| {
+        added.extend_from_slice(format!(r#","{name}":"#).as_bytes());
+        added.extend_from_slice(value);
+    };
+    if !has("resultType") {
+        add("resultType", br#""complete""#);
+    }
+    if (method.is_list() || *method == Method::RESOURCES_READ) && !has("ttlMs") {
+        add("ttlMs", b"0");
+    }
+    if (method.is_list() || *method == Method::RESOURCES_READ) && !has("cacheScope") {
+        add("cacheScope", br#""private""#);
+    }
+    if let Some(info) = server_info.filter(|_| !has("_meta")) {
+        add("_meta", &[format!(r#"{{"{}":"#, meta::SERVER_INFO).as_bytes(), info, b"}"].concat());
+    }
+    if members.is_empty() && !added.is_empty() {
+        added.remove(0);
+    }
+    let end = result.len() - 1;
+    let with_members = Splice::new(result.clone()).replace(end..end, added).into_bytes();
+    let info_pointer = Pointer::root().child("_meta").child(meta::SERVER_INFO);
+    match server_info.filter(|_| has("_meta") && json::find(result, &info_pointer).is_none()) {
+        Some(info) => Some(json::set(&with_members, &info_pointer, info).map_or(with_members, Bytes::from)),
+        None => Some(with_members),
+    }
+}
+
+fn wants_input(result: &[u8]) -> bool {
+    json::find_str(result, &Pointer::root().child("resultType")).as_deref() == Some("input_required")
+}
+
+/// `resources/read` of something that is not there has a code of its own in the legacy era, and a URI as data in the modern.
+fn recoded(error: &Bytes, call: &Call, client: Era) -> Option<Bytes> {
+    if call.method != Method::RESOURCES_READ {
+        return None;
+    }
+    let (from, to) = match client {
+        Era::Modern => (error::RESOURCE_NOT_FOUND_LEGACY, error::INVALID_PARAMS),
+        Era::Legacy => (error::INVALID_PARAMS, error::RESOURCE_NOT_FOUND_LEGACY),
+    };
+    if ErrorObject::parse(error).ok()?.code != from {
+        return None;
+    }
+    let recoded = json::set(error, &Pointer::root().child("code"), to.to_string().as_bytes()).ok()?;
+    let uri = call.native_name.as_deref().filter(|_| client == Era::Modern);
+    let data = Pointer::root().child("data");
+    match uri.filter(|_| json::find(error, &data).is_none()) {
+        Some(uri) => json::set(&recoded, &data, serde_json::json!({ "uri": uri }).to_string().as_bytes()).ok(),
+        None => Some(recoded),
+    }
+    .map(Bytes::from)
+}
+
+fn with_outcome(response: &Response, document: Bytes) -> Option<Response> {
+    let (Outcome::Result(span) | Outcome::Error(span)) = response.outcome.clone();
+    match Message::parse_reply(Splice::new(response.bytes().clone()).replace(span, document).into_bytes()) {
+        Ok(Message::Response(response)) => Some(response),
+        _ => None,
+    }
+}
+
+/// The notification a client gets: its own progress token back in place. None for one it did not ask for, or that
+/// belongs to a subscription, which no road leads to it for.
+pub(crate) fn notification(notification: Notification, id: u64, client: &Client) -> Option<Notification> {
+    match notification.method.as_str() {
+        "notifications/progress" => restored(&notification, id, client.progress_token.as_ref()?),
+        "notifications/message" => wanted(&notification, client).then_some(notification),
+        "notifications/cancelled"
+        | "notifications/tools/list_changed"
+        | "notifications/prompts/list_changed"
+        | "notifications/resources/list_changed"
+        | "notifications/resources/updated"
+        | "notifications/elicitation/complete"
+        | "notifications/tasks"
+        | "notifications/tasks/status" => None,
+        _ => Some(notification),
+    }
+}
+
+/// The number in `params.progressToken`: the gateway's own token, which is the id of the request it was sent with.
+pub(crate) fn progress_token(notification: &Notification) -> Option<u64> {
+    let params = notification.params()?;
+    let span = json::find(&params, &Pointer::root().child(meta::PROGRESS_TOKEN))?;
+    std::str::from_utf8(&params[span]).ok()?.parse().ok()
+}
+
+fn restored(notification: &Notification, id: u64, token: &Bytes) -> Option<Notification> {
+    if progress_token(notification) != Some(id) {
+        return None;
+    }
+    let params = notification.params_span()?;
+    let found = json::find(&notification.params()?, &Pointer::root().child(meta::PROGRESS_TOKEN))?;
+    let span = found.start + params.start..found.end + params.start;
+    let restored = Splice::new(notification.bytes().clone()).replace(span, token.clone()).into_bytes();
+    match Message::parse_reply(restored) {
+        Ok(Message::Notification(restored)) => Some(restored),
+        _ => None,
+    }
+}
+
+/// Levels as RFC 5424 orders them, the least severe first.
+const LEVELS: [&str; 8] = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
+
+/// Whether a client wants a log message: a session is shared at times, and its level is then another's wish.
+fn wanted(notification: &Notification, client: &Client) -> bool {
+    let severity = |level: &str| LEVELS.iter().position(|known| *known == level);
+    let Some(least) = client.log_level.as_deref() else { return client.version.era() == Era::Legacy };
+    let level = notification.params().and_then(|params| json::find_str(&params, &Pointer::root().child("level")));
+    match (level.as_deref().and_then(severity), severity(least)) {
+        (Some(level), Some(least)) => level >= least,
+        _ => true,
+    }
+}
+
+/// Where a party declares tasks of 2026-07-28 in its capabilities. They are not bridged.
+pub(crate) fn tasks_extension(capabilities: Pointer) -> Pointer {
+    capabilities.child("extensions").child("io.modelcontextprotocol/tasks")
+}
+
+/// A text as JSON.
+pub(crate) fn quoted(text: &str) -> Bytes {
+    serde_json::Value::from(text).to_string().into()
+}
+
+#[cfg(test)]
+#[path = "translate_tests.rs"]
+mod tests;

@@ -146,7 +146,9 @@ mod tests {
     #[tokio::test]
     async fn what_was_sent_ahead_of_its_turn_is_not_known_to_be_framed_once() {
         let activity = Activity::new(10);
-        activity.read(b"POST /mcp HTTP/1.1\r\nContent-Length: 0\r\n\r\nPOST /mcp HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n");
+        activity.read(
+            b"POST /mcp HTTP/1.1\r\nContent-Length: 0\r\n\r\nPOST /mcp HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        );
         assert!(activity.begin(Version::HTTP_11).framed_once);
         assert!(!activity.begin(Version::HTTP_11).framed_once);
     }

@@ -19,7 +19,12 @@ use crate::front::Front;
 use crate::wire::Wire;
 
 /// Serves one accepted connection to its end. `stopping` asks it to finish what it has, `killed` ends it as it is.
-pub(crate) async fn serve(front: Arc<Front>, stream: TcpStream, stopping: CancellationToken, killed: CancellationToken) {
+pub(crate) async fn serve(
+    front: Arc<Front>,
+    stream: TcpStream,
+    stopping: CancellationToken,
+    killed: CancellationToken,
+) {
     // Small replies must not wait for an acknowledgement. Without it they would be slow, not wrong.
     let _ = stream.set_nodelay(true);
     let Some(tls) = front.settings.tls.clone() else {

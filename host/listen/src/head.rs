@@ -90,7 +90,9 @@ mod tests {
     fn one_framing_is_fine_and_values_and_bodies_do_not_count() {
         assert!(framed_once("POST /mcp HTTP/1.1\r\nTransfer-Encoding: chunked\r\nX: content-length:\r\n\r\n"));
         assert!(framed_once("POST /mcp HTTP/1.1\r\nContent-Length: 4\r\n\r\n\r\nTransfer-Encoding: chunked\r\n\r\n"));
-        assert!(framed_once("POST /mcp HTTP/1.1\r\nX-Transfer-Encoding: a\r\nTransfer-Encodings: b\r\nContent-Length: 1\r\n\r\n"));
+        assert!(framed_once(
+            "POST /mcp HTTP/1.1\r\nX-Transfer-Encoding: a\r\nTransfer-Encodings: b\r\nContent-Length: 1\r\n\r\n"
+        ));
     }
 
     #[test]

@@ -1,1 +1,36 @@
-//! (being built)
+//! Front doors: MCP over HTTP as clients of both eras speak it. Rooms 1, 3 and 9 of the house.
+//!
+//! [`bind`] takes an address and [`Bound::serve`] serves it. An HTTP exchange goes through `gate` (may it come in at all),
+//! the chain's authenticators, `body` (read once, bounded), `era` (which of the two protocols) and then `modern` or
+//! `legacy`, which make a [`Call`](cardea_chain::Call) and let the chain walk it. `respond` alone chooses HTTP statuses.
+//! This crate knows neither wasm nor servers: who answers is a [`Directory`](cardea_chain::Directory).
+
+mod account;
+mod activity;
+mod batch;
+mod bind;
+mod body;
+mod connection;
+mod era;
+mod front;
+mod gate;
+mod head;
+mod ids;
+mod initialize;
+mod legacy;
+mod limits;
+mod modern;
+mod outgoing;
+mod respond;
+mod session;
+mod settings;
+mod sse;
+mod visit;
+mod walking;
+mod wire;
+
+pub mod tls;
+
+pub use bind::{Bound, bind};
+pub use limits::Limits;
+pub use settings::{Generation, Settings};

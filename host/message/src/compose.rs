@@ -62,33 +62,18 @@ mod tests {
             (&request.id, &request.method, request.params().unwrap().as_ref()),
             (&id, &Method::TOOLS_CALL, &params[..])
         );
-        let Message::Notification(note) = Message::parse(notification("a\"/b", None)).unwrap() else {
-            panic!()
-        };
+        let Message::Notification(note) = Message::parse(notification("a\"/b", None)).unwrap() else { panic!() };
         assert_eq!((note.method.as_str(), note.params()), ("a\"/b", None));
-        let Message::Response(response) = Message::parse(result(&id, b"{}")).unwrap() else {
-            panic!()
-        };
-        assert_eq!(
-            (response.id.clone(), response.result().as_deref()),
-            (Some(id), Some(&b"{}"[..]))
-        );
+        let Message::Response(response) = Message::parse(result(&id, b"{}")).unwrap() else { panic!() };
+        assert_eq!((response.id.clone(), response.result().as_deref()), (Some(id), Some(&b"{}"[..])));
     }
 
     #[test]
     fn an_error_without_id_says_null() {
         let text = error(None, &ErrorObject::new(code::PARSE, "no"));
-        assert_eq!(
-            text,
-            r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"no"}}"#
-        );
-        let Message::Response(response) = Message::parse(text).unwrap() else {
-            panic!()
-        };
-        assert_eq!(
-            ErrorObject::parse(&response.error().unwrap()).unwrap().code,
-            code::PARSE
-        );
+        assert_eq!(text, r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"no"}}"#);
+        let Message::Response(response) = Message::parse(text).unwrap() else { panic!() };
+        assert_eq!(ErrorObject::parse(&response.error().unwrap()).unwrap().code, code::PARSE);
         assert_eq!(
             response.with_id(&Id::number(3)).into_bytes(),
             error(Some(&Id::number(3)), &ErrorObject::new(code::PARSE, "no"))

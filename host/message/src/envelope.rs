@@ -23,9 +23,7 @@ impl<'t> Members<'t> {
     /// not looked at.
     pub(crate) fn read(text: &'t str) -> Result<Self, JsonFault> {
         let mut reader = serde_json::Deserializer::from_str(text);
-        let read = reader
-            .deserialize_map(TopLevel)
-            .and_then(|members| reader.end().map(|()| members));
+        let read = reader.deserialize_map(TopLevel).and_then(|members| reader.end().map(|()| members));
         read.map_err(|error| fault_of(&error))
     }
 
@@ -65,6 +63,7 @@ impl<'t> Visitor<'t> for TopLevel {
                 }
             }
         }
+        seen.close(&mut unknown)?;
         Ok(members)
     }
 }

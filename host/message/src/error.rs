@@ -38,20 +38,13 @@ pub struct ErrorObject {
 impl ErrorObject {
     /// An error without data.
     pub fn new(code: i64, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-            data: None,
-        }
+        Self { code, message: message.into(), data: None }
     }
 
     /// Adds data.
     #[must_use]
     pub fn with_data(self, data: Box<RawValue>) -> Self {
-        Self {
-            data: Some(data),
-            ..self
-        }
+        Self { data: Some(data), ..self }
     }
 
     /// Reads the `error` member of a response. Members JSON-RPC does not know are passed over.
@@ -61,11 +54,8 @@ impl ErrorObject {
 
     /// The error as JSON text.
     pub fn to_json(&self) -> Bytes {
-        let mut text = format!(
-            r#"{{"code":{},"message":{}"#,
-            self.code,
-            serde_json::Value::from(self.message.as_str())
-        );
+        let mut text =
+            format!(r#"{{"code":{},"message":{}"#, self.code, serde_json::Value::from(self.message.as_str()));
         if let Some(data) = &self.data {
             text.push_str(r#","data":"#);
             text.push_str(data.get());
@@ -86,21 +76,13 @@ mod tests {
         let error = ErrorObject::parse(text.as_bytes()).unwrap();
         assert_eq!((error.code, error.message.as_str()), (INVALID_PARAMS, "no \"x\""));
         assert_eq!(error.to_json(), text);
-        assert_eq!(
-            ErrorObject::new(INTERNAL, "broken").to_json(),
-            r#"{"code":-32603,"message":"broken"}"#
-        );
+        assert_eq!(ErrorObject::new(INTERNAL, "broken").to_json(), r#"{"code":-32603,"message":"broken"}"#);
     }
 
     #[test]
     fn what_is_no_error_is_refused() {
-        for text in [
-            "{}",
-            "[]",
-            r#"{"code":"x","message":""}"#,
-            r#"{"code":1}"#,
-            r#"{"code":1,"code":1,"message":""}"#,
-        ] {
+        for text in ["{}", "[]", r#"{"code":"x","message":""}"#, r#"{"code":1}"#, r#"{"code":1,"code":1,"message":""}"#]
+        {
             assert!(ErrorObject::parse(text.as_bytes()).is_err(), "{text}");
         }
     }

@@ -61,11 +61,7 @@ pub fn decode_mirrored(value: &[u8]) -> Result<String, MirrorFault> {
 /// A text as the value of `Mcp-Name` or `Mcp-Param-*`: as it is where that is safe, else in Base64 between markers.
 pub fn encode_mirrored(text: &str) -> String {
     let plain = printable(text.as_bytes()) == Ok(text) && !text.starts_with(PREFIX);
-    if plain {
-        text.to_owned()
-    } else {
-        format!("{PREFIX}{}{SUFFIX}", STANDARD.encode(text))
-    }
+    if plain { text.to_owned() } else { format!("{PREFIX}{}{SUFFIX}", STANDARD.encode(text)) }
 }
 
 /// Whether the mirrored headers of a request of 2026-07-28 say what its body says. What the body lacks is not asked of the
@@ -74,13 +70,9 @@ pub fn agree(method: &Method, params: Option<&[u8]>, mirrored: Mirrored<'_>) -> 
     let said = |pointer: Pointer| params.and_then(|params| json::find_str(params, &pointer));
     if let Some(version) = said(meta::version_pointer()) {
         // The markers mean nothing here: who routes by this header would not decode them.
-        same("MCP-Protocol-Version", mirrored.version, &version, |value| {
-            printable(value).map(str::to_owned)
-        })?;
+        same("MCP-Protocol-Version", mirrored.version, &version, |value| printable(value).map(str::to_owned))?;
     }
-    same("Mcp-Method", mirrored.method, method.as_str(), |value| {
-        printable(value).map(str::to_owned)
-    })?;
+    same("Mcp-Method", mirrored.method, method.as_str(), |value| printable(value).map(str::to_owned))?;
     // A method this era does not have is refused for that, not for the headers it comes with.
     let field = method.named_by().filter(|_| method.in_era(Era::Modern));
     match field.and_then(|field| said(Pointer::root().child(field.key()))) {
@@ -97,23 +89,13 @@ fn same(
 ) -> Result<(), HeaderMismatch> {
     let value = value.ok_or(HeaderMismatch::Missing(header))?;
     let said = read(value).map_err(|fault| HeaderMismatch::Unreadable(header, fault))?;
-    if said == body {
-        Ok(())
-    } else {
-        Err(HeaderMismatch::Differs(header))
-    }
+    if said == body { Ok(()) } else { Err(HeaderMismatch::Differs(header)) }
 }
 
 /// The value without the blanks around it, if it is printable ASCII.
 fn printable(value: &[u8]) -> Result<&str, MirrorFault> {
-    let text = std::str::from_utf8(value)
-        .map_err(|_| MirrorFault::NotPrintable)?
-        .trim_matches([' ', '\t']);
-    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-        Ok(text)
-    } else {
-        Err(MirrorFault::NotPrintable)
-    }
+    let text = std::str::from_utf8(value).map_err(|_| MirrorFault::NotPrintable)?.trim_matches([' ', '\t']);
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) { Ok(text) } else { Err(MirrorFault::NotPrintable) }
 }
 
 #[cfg(test)]
@@ -124,11 +106,7 @@ mod tests {
     const PARAMS: &[u8] = br#"{"name":"caf\u00e9","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}"#;
 
     fn mirrored() -> Mirrored<'static> {
-        Mirrored {
-            version: Some(b"2026-07-28"),
-            method: Some(b"tools/call"),
-            name: Some(b"=?base64?Y2Fmw6k=?="),
-        }
+        Mirrored { version: Some(b"2026-07-28"), method: Some(b"tools/call"), name: Some(b"=?base64?Y2Fmw6k=?=") }
     }
 
     #[test]
@@ -168,92 +146,34 @@ mod tests {
             ("é".as_bytes(), Err(MirrorFault::NotPrintable)),
             (b"\xff", Err(MirrorFault::NotPrintable)),
         ] {
-            assert_eq!(
-                decode_mirrored(value),
-                read.map(str::to_owned),
-                "{}",
-                value.escape_ascii()
-            );
+            assert_eq!(decode_mirrored(value), read.map(str::to_owned), "{}", value.escape_ascii());
         }
     }
 
     #[test]
     fn headers_that_say_what_the_body_says_agree() {
         assert_eq!(agree(&Method::TOOLS_CALL, Some(PARAMS), mirrored()), Ok(()));
-        let list = Mirrored {
-            method: Some(b"tools/list"),
-            name: None,
-            ..mirrored()
-        };
+        let list = Mirrored { method: Some(b"tools/list"), name: None, ..mirrored() };
         assert_eq!(agree(&Method::TOOLS_LIST, Some(PARAMS), list), Ok(()));
-        let removed = Mirrored {
-            method: Some(b"resources/subscribe"),
-            name: None,
-            ..mirrored()
-        };
-        assert_eq!(
-            agree(&Method::RESOURCES_SUBSCRIBE, Some(br#"{"uri":"a:b"}"#), removed),
-            Ok(())
-        );
+        let removed = Mirrored { method: Some(b"resources/subscribe"), name: None, ..mirrored() };
+        assert_eq!(agree(&Method::RESOURCES_SUBSCRIBE, Some(br#"{"uri":"a:b"}"#), removed), Ok(()));
     }
 
     #[test]
     fn each_header_can_disagree() {
         for (mirrored, fault) in [
+            (Mirrored { version: None, ..mirrored() }, HeaderMismatch::Missing("MCP-Protocol-Version")),
+            (Mirrored { version: Some(b"2025-11-25"), ..mirrored() }, HeaderMismatch::Differs("MCP-Protocol-Version")),
+            (Mirrored { method: None, ..mirrored() }, HeaderMismatch::Missing("Mcp-Method")),
+            (Mirrored { method: Some(b"Tools/Call"), ..mirrored() }, HeaderMismatch::Differs("Mcp-Method")),
             (
-                Mirrored {
-                    version: None,
-                    ..mirrored()
-                },
-                HeaderMismatch::Missing("MCP-Protocol-Version"),
-            ),
-            (
-                Mirrored {
-                    version: Some(b"2025-11-25"),
-                    ..mirrored()
-                },
-                HeaderMismatch::Differs("MCP-Protocol-Version"),
-            ),
-            (
-                Mirrored {
-                    method: None,
-                    ..mirrored()
-                },
-                HeaderMismatch::Missing("Mcp-Method"),
-            ),
-            (
-                Mirrored {
-                    method: Some(b"Tools/Call"),
-                    ..mirrored()
-                },
+                Mirrored { method: Some(b"=?base64?dG9vbHMvY2FsbA==?="), ..mirrored() },
                 HeaderMismatch::Differs("Mcp-Method"),
             ),
+            (Mirrored { name: None, ..mirrored() }, HeaderMismatch::Missing("Mcp-Name")),
+            (Mirrored { name: Some(b"cafe"), ..mirrored() }, HeaderMismatch::Differs("Mcp-Name")),
             (
-                Mirrored {
-                    method: Some(b"=?base64?dG9vbHMvY2FsbA==?="),
-                    ..mirrored()
-                },
-                HeaderMismatch::Differs("Mcp-Method"),
-            ),
-            (
-                Mirrored {
-                    name: None,
-                    ..mirrored()
-                },
-                HeaderMismatch::Missing("Mcp-Name"),
-            ),
-            (
-                Mirrored {
-                    name: Some(b"cafe"),
-                    ..mirrored()
-                },
-                HeaderMismatch::Differs("Mcp-Name"),
-            ),
-            (
-                Mirrored {
-                    name: Some("café".as_bytes()),
-                    ..mirrored()
-                },
+                Mirrored { name: Some("café".as_bytes()), ..mirrored() },
                 HeaderMismatch::Unreadable("Mcp-Name", MirrorFault::NotPrintable),
             ),
         ] {

@@ -109,16 +109,7 @@ mod tests {
 
     #[test]
     fn integers_and_strings_are_ids() {
-        for text in [
-            "0",
-            "7",
-            "-1",
-            "18446744073709551615",
-            "-9223372036854775808",
-            r#""""#,
-            r#""a b""#,
-            r#""é""#,
-        ] {
+        for text in ["0", "7", "-1", "18446744073709551615", "-9223372036854775808", r#""""#, r#""a b""#, r#""é""#] {
             assert_eq!(Id::parse(text.as_bytes()).unwrap().as_json(), text);
         }
         assert_eq!(Id::number(7), Id::parse(b"7").unwrap());
@@ -153,10 +144,7 @@ mod tests {
         ] {
             assert_eq!(Id::parse(text.as_bytes()), Err(fault), "{text}");
         }
-        assert_eq!(
-            Id::parse(format!("\"{}\"", "x".repeat(Id::MAX_BYTES)).as_bytes()),
-            Err(IdFault::TooLong)
-        );
+        assert_eq!(Id::parse(format!("\"{}\"", "x".repeat(Id::MAX_BYTES)).as_bytes()), Err(IdFault::TooLong));
         assert_eq!(Id::parse(b"\"\xff\""), Err(IdFault::WrongType));
     }
 }

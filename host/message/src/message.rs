@@ -66,10 +66,7 @@ impl Message {
     pub fn parse(bytes: Bytes) -> Result<Self, ParseFault> {
         match json::check(&bytes) {
             Ok(()) => Self::parse_reply(bytes),
-            Err(fault) => Err(ParseFault::Json {
-                id: readable_id(&bytes),
-                fault,
-            }),
+            Err(fault) => Err(ParseFault::Json { id: readable_id(&bytes), fault }),
         }
     }
 
@@ -82,10 +79,7 @@ impl Message {
             return Err(not_an_object(text));
         }
         let members = Members::read(text).map_err(|fault| ParseFault::Json { fault, id: None })?;
-        read(&bytes, &members).map_err(|rule| ParseFault::Shape {
-            rule,
-            id: id_of(&members),
-        })
+        read(&bytes, &members).map_err(|rule| ParseFault::Shape { rule, id: id_of(&members) })
     }
 
     /// The whole message, as it came.
@@ -175,11 +169,7 @@ impl Response {
         match &self.id_span {
             Some(span) => splice.replace(span.clone(), id.to_bytes()),
             None => {
-                let inside = self
-                    .bytes
-                    .iter()
-                    .position(|&byte| byte == b'{')
-                    .map_or(0, |brace| brace + 1);
+                let inside = self.bytes.iter().position(|&byte| byte == b'{').map_or(0, |brace| brace + 1);
                 splice.replace(inside..inside, format!(r#""id":{id},"#))
             }
         }
@@ -218,13 +208,7 @@ fn called(bytes: &Bytes, members: &Members<'_>, method: &RawValue) -> Result<Mes
         return Err(Rule::NotificationWithId);
     }
     let id_span = json::span_in(&bytes, id);
-    Ok(Message::Request(Request {
-        id: Id::parse(id.get().as_bytes())?,
-        method,
-        id_span,
-        params,
-        bytes,
-    }))
+    Ok(Message::Request(Request { id: Id::parse(id.get().as_bytes())?, method, id_span, params, bytes }))
 }
 
 fn answered(bytes: &Bytes, members: &Members<'_>, outcome: Outcome) -> Result<Message, Rule> {
@@ -234,12 +218,7 @@ fn answered(bytes: &Bytes, members: &Members<'_>, outcome: Outcome) -> Result<Me
         Some(id) => Some(Id::parse(id.as_bytes())?),
     };
     let id_span = members.id.map(|raw| json::span_in(bytes, raw));
-    Ok(Message::Response(Response {
-        id,
-        outcome,
-        id_span,
-        bytes: bytes.clone(),
-    }))
+    Ok(Message::Response(Response { id, outcome, id_span, bytes: bytes.clone() }))
 }
 
 fn is_object(raw: &RawValue) -> bool {
@@ -249,15 +228,9 @@ fn is_object(raw: &RawValue) -> bool {
 /// Text that is no object is either JSON of another shape or no JSON at all.
 fn not_an_object(text: &str) -> ParseFault {
     match serde_json::from_str::<IgnoredAny>(text) {
-        Err(error) => ParseFault::Json {
-            fault: json::fault_of(&error),
-            id: None,
-        },
+        Err(error) => ParseFault::Json { fault: json::fault_of(&error), id: None },
         Ok(_) if text.trim_ascii_start().starts_with('[') => ParseFault::Batch,
-        Ok(_) => ParseFault::Shape {
-            rule: Rule::Object,
-            id: None,
-        },
+        Ok(_) => ParseFault::Shape { rule: Rule::Object, id: None },
     }
 }
 

@@ -9,10 +9,7 @@ use crate::{Id, Pointer, json};
 /// The prefix of the keys that MCP reserves for itself.
 const RESERVED: &str = "io.modelcontextprotocol/";
 /// Keys under the prefix that legacy peers know: tasks of 2025-11-25.
-const LEGACY: [&str; 2] = [
-    "io.modelcontextprotocol/related-task",
-    "io.modelcontextprotocol/model-immediate-response",
-];
+const LEGACY: [&str; 2] = ["io.modelcontextprotocol/related-task", "io.modelcontextprotocol/model-immediate-response"];
 
 /// The key of the version a request speaks.
 pub const PROTOCOL_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
@@ -62,10 +59,7 @@ impl Envelope {
         let Some(meta) = params.and_then(|params| Some(params.slice(json::find(params, &meta_pointer())?))) else {
             return Ok(envelope);
         };
-        let members = json::members(&meta).ok_or(EnvelopeFault {
-            key: "_meta",
-            expected: "an object",
-        })?;
+        let members = json::members(&meta).ok_or(EnvelopeFault { key: "_meta", expected: "an object" })?;
         for (key, span) in members {
             let value = meta.slice(span);
             match key.as_ref() {
@@ -147,28 +141,15 @@ fn meta_pointer() -> Pointer {
 }
 
 fn string(key: &'static str, value: &[u8]) -> Result<String, EnvelopeFault> {
-    json::find_str(value, &Pointer::root()).ok_or(EnvelopeFault {
-        key,
-        expected: "a string",
-    })
+    json::find_str(value, &Pointer::root()).ok_or(EnvelopeFault { key, expected: "a string" })
 }
 
 fn object(key: &'static str, value: Bytes) -> Result<Bytes, EnvelopeFault> {
-    if value.starts_with(b"{") {
-        Ok(value)
-    } else {
-        Err(EnvelopeFault {
-            key,
-            expected: "an object",
-        })
-    }
+    if value.starts_with(b"{") { Ok(value) } else { Err(EnvelopeFault { key, expected: "an object" }) }
 }
 
 fn token(value: Bytes) -> Result<Bytes, EnvelopeFault> {
-    let fault = EnvelopeFault {
-        key: PROGRESS_TOKEN,
-        expected: "a string or an integer",
-    };
+    let fault = EnvelopeFault { key: PROGRESS_TOKEN, expected: "a string or an integer" };
     // A progress token is of the same types as an id, and as long at most.
     Id::parse(&value).map(|_| value).map_err(|_| fault)
 }
@@ -187,17 +168,10 @@ mod tests {
     }
 
     fn set(key: &str, value: &'static str) -> MetaEdit {
-        MetaEdit {
-            set: vec![(key.to_owned(), value.into())],
-            ..MetaEdit::default()
-        }
+        MetaEdit { set: vec![(key.to_owned(), value.into())], ..MetaEdit::default() }
     }
 
-    const STRIP: MetaEdit = MetaEdit {
-        remove_prefix_modern: true,
-        set: Vec::new(),
-        remove: Vec::new(),
-    };
+    const STRIP: MetaEdit = MetaEdit { remove_prefix_modern: true, set: Vec::new(), remove: Vec::new() };
 
     #[test]
     fn an_envelope_is_read_with_its_values_as_they_were() {
@@ -217,10 +191,7 @@ mod tests {
     #[test]
     fn what_is_absent_is_none_and_named_if_required() {
         for envelope in [Envelope::read(None), Envelope::read(Some(&"{}".into())), read("{}")] {
-            assert_eq!(
-                envelope.as_ref().map(Envelope::missing),
-                Ok(vec![PROTOCOL_VERSION, CLIENT_CAPABILITIES])
-            );
+            assert_eq!(envelope.as_ref().map(Envelope::missing), Ok(vec![PROTOCOL_VERSION, CLIENT_CAPABILITIES]));
             assert_eq!(envelope, Ok(Envelope::default()));
         }
     }
@@ -231,10 +202,7 @@ mod tests {
             ("[]", "_meta"),
             ("null", "_meta"),
             (r#"{"io.modelcontextprotocol/protocolVersion":1}"#, PROTOCOL_VERSION),
-            (
-                r#"{"io.modelcontextprotocol/clientCapabilities":[]}"#,
-                CLIENT_CAPABILITIES,
-            ),
+            (r#"{"io.modelcontextprotocol/clientCapabilities":[]}"#, CLIENT_CAPABILITIES),
             (r#"{"io.modelcontextprotocol/clientInfo":"x"}"#, CLIENT_INFO),
             (r#"{"io.modelcontextprotocol/logLevel":null}"#, LOG_LEVEL),
             (r#"{"progressToken":1.5}"#, PROGRESS_TOKEN),
@@ -266,14 +234,8 @@ mod tests {
     fn keys_are_set_where_meta_or_params_are_missing_too() {
         assert_eq!(rewrite(None, &set("a", "1")), r#"{"_meta":{"a":1}}"#);
         assert_eq!(rewrite(None, &MetaEdit::default()), "{}");
-        assert_eq!(
-            rewritten(r#"{"x": 1 }"#, &set("a/\"", "1")),
-            r#"{"x": 1,"_meta":{"a/\"":1} }"#
-        );
-        assert_eq!(
-            rewritten(r#"{"_meta":{"a":1,"b":2}}"#, &set("a", "3")),
-            r#"{"_meta":{"b":2,"a":3}}"#
-        );
+        assert_eq!(rewritten(r#"{"x": 1 }"#, &set("a/\"", "1")), r#"{"x": 1,"_meta":{"a/\"":1} }"#);
+        assert_eq!(rewritten(r#"{"_meta":{"a":1,"b":2}}"#, &set("a", "3")), r#"{"_meta":{"b":2,"a":3}}"#);
         assert_eq!(rewritten(r#"{"_meta":7}"#, &set("a", "3")), r#"{"_meta":{"a":3}}"#);
         assert_eq!(rewritten("[1]", &set("a", "3")), r#"{"_meta":{"a":3}}"#);
     }
@@ -286,9 +248,6 @@ mod tests {
             ..set(LOG_LEVEL, "1")
         };
         let params = r#"{"_meta":{"a":1,"b":2,"io.modelcontextprotocol/logLevel":0}}"#;
-        assert_eq!(
-            rewritten(params, &edit),
-            r#"{"_meta":{"io.modelcontextprotocol/logLevel":1}}"#
-        );
+        assert_eq!(rewritten(params, &edit), r#"{"_meta":{"io.modelcontextprotocol/logLevel":1}}"#);
     }
 }

@@ -119,10 +119,7 @@ impl Method {
 
     /// True for what a server asks of a client: sampling, roots, elicitation.
     pub fn is_ask(&self) -> bool {
-        matches!(
-            self.as_str(),
-            "sampling/createMessage" | "roots/list" | "elicitation/create"
-        )
+        matches!(self.as_str(), "sampling/createMessage" | "roots/list" | "elicitation/create")
     }
 
     /// The member of `params` that names the target; none for methods without one.
@@ -209,10 +206,7 @@ mod tests {
     fn an_era_has_its_own_methods_and_nobody_knows_the_rest() {
         assert_eq!(Method::INITIALIZE.membership(Era::Modern), Membership::Foreign);
         assert_eq!(Method::SERVER_DISCOVER.membership(Era::Legacy), Membership::Foreign);
-        assert_eq!(
-            Method::parse("skills/list").membership(Era::Modern),
-            Membership::Unknown
-        );
+        assert_eq!(Method::parse("skills/list").membership(Era::Modern), Membership::Unknown);
         assert!(Method::TOOLS_CALL.in_era(Era::Legacy) && Method::TOOLS_CALL.in_era(Era::Modern));
         assert!(!Method::parse("skills/list").in_era(Era::Modern));
         assert!(KNOWN.iter().all(|name| {

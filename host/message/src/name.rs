@@ -26,11 +26,7 @@ impl ServerName {
 
     /// Reads a name.
     pub fn parse(text: &str) -> Result<Self, NameFault> {
-        if is_server_name(text) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(NameFault)
-        }
+        if is_server_name(text) { Ok(Self(text.to_owned())) } else { Err(NameFault) }
     }
 
     /// The name as text.
@@ -67,8 +63,7 @@ pub fn join(server: &ServerName, native: &str) -> String {
 /// The server and the rest of a joined name, split at the first `_`. None if there is no server's name before it, or
 /// nothing after it. The rest is the native name unless the name [`is_shortened`].
 pub fn split(name: &str) -> Option<(&str, &str)> {
-    name.split_once(SEPARATOR)
-        .filter(|(server, native)| is_server_name(server) && !native.is_empty())
+    name.split_once(SEPARATOR).filter(|(server, native)| is_server_name(server) && !native.is_empty())
 }
 
 /// True if a name has the look of one that [`join`] shortened: then its native name must be looked up among those the
@@ -82,9 +77,7 @@ pub fn is_shortened(name: &str) -> bool {
 
 fn is_server_name(text: &str) -> bool {
     (1..=ServerName::MAX).contains(&text.len())
-        && text
-            .bytes()
-            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+        && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
 }
 
 #[cfg(test)]
@@ -117,22 +110,12 @@ mod tests {
     #[test]
     fn long_names_are_cut_the_same_each_time() {
         let native = "n".repeat(60);
-        assert_eq!(
-            join(&server("abc"), &native),
-            format!("abc_{native}"),
-            "64 characters are not too many"
-        );
+        assert_eq!(join(&server("abc"), &native), format!("abc_{native}"), "64 characters are not too many");
         // The hash is of the full name: computed once with another tool and written down.
-        assert_eq!(
-            join(&server("abcd"), &native),
-            format!("abcd_{}-523aab89", "n".repeat(50))
-        );
+        assert_eq!(join(&server("abcd"), &native), format!("abcd_{}-523aab89", "n".repeat(50)));
         assert!(is_shortened(&join(&server("abcd"), &native)));
         assert!(!is_shortened(&join(&server("abc"), &native)));
-        assert_ne!(
-            join(&server("abcd"), &format!("{native}x")),
-            join(&server("abcd"), &format!("{native}y"))
-        );
+        assert_ne!(join(&server("abcd"), &format!("{native}x")), join(&server("abcd"), &format!("{native}y")));
     }
 
     #[test]

@@ -16,10 +16,7 @@ pub struct Splice {
 impl Splice {
     /// The text as it is.
     pub fn new(text: Bytes) -> Self {
-        Self {
-            text,
-            edits: Vec::new(),
-        }
+        Self { text, edits: Vec::new() }
     }
 
     /// Puts bytes in the place of a span; an empty span inserts. Spans count in the original text, in any order. One that
@@ -72,10 +69,7 @@ mod tests {
         let original = text();
         let splice = Splice::new(original.clone()).replace(7..9, "B").replace(1..3, "AAA");
         let pieces = splice.clone().into_pieces();
-        assert_eq!(
-            pieces.iter().map(|piece| &piece[..]).collect::<Vec<_>>(),
-            [&b"0"[..], b"AAA", b"3456", b"B", b"9"]
-        );
+        assert_eq!(pieces.iter().map(|piece| &piece[..]).collect::<Vec<_>>(), [&b"0"[..], b"AAA", b"3456", b"B", b"9"]);
         assert_eq!(pieces[2].as_ptr(), original[3..].as_ptr());
         assert_eq!(splice.into_bytes(), "0AAA3456B9");
     }
@@ -83,37 +77,16 @@ mod tests {
     #[test]
     fn an_empty_span_inserts_and_no_edit_copies_nothing() {
         let original = text();
-        assert_eq!(
-            Splice::new(original.clone())
-                .replace(0..0, "<")
-                .replace(10..10, ">")
-                .into_bytes(),
-            "<0123456789>"
-        );
-        assert_eq!(
-            Splice::new(original.clone())
-                .replace(2..2, "a")
-                .replace(2..2, "b")
-                .into_bytes(),
-            "01ab23456789"
-        );
+        assert_eq!(Splice::new(original.clone()).replace(0..0, "<").replace(10..10, ">").into_bytes(), "<0123456789>");
+        assert_eq!(Splice::new(original.clone()).replace(2..2, "a").replace(2..2, "b").into_bytes(), "01ab23456789");
         assert_eq!(Splice::new(original.clone()).into_bytes().as_ptr(), original.as_ptr());
     }
 
     #[test]
     #[allow(clippy::reversed_empty_ranges, reason = "a wrong span must not panic")]
     fn wrong_spans_never_panic() {
-        assert_eq!(
-            Splice::new(text())
-                .replace(8..99, "x")
-                .replace(50..60, "y")
-                .into_bytes(),
-            "01234567xy"
-        );
-        assert_eq!(
-            Splice::new(text()).replace(1..5, "x").replace(3..7, "y").into_bytes(),
-            "0xy789"
-        );
+        assert_eq!(Splice::new(text()).replace(8..99, "x").replace(50..60, "y").into_bytes(), "01234567xy");
+        assert_eq!(Splice::new(text()).replace(1..5, "x").replace(3..7, "y").into_bytes(), "0xy789");
         assert_eq!(Splice::new(text()).replace(5..2, "x").into_bytes(), "01234x56789");
     }
 }

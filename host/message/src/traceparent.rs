@@ -21,11 +21,7 @@ impl Traceparent {
     /// The first span of a trace; none if either id is all zeros.
     pub fn new(trace: [u8; 16], span: [u8; 8], sampled: bool) -> Option<Self> {
         let valid = trace != [0; 16] && span != [0; 8];
-        valid.then_some(Self {
-            trace,
-            span,
-            flags: u8::from(sampled),
-        })
+        valid.then_some(Self { trace, span, flags: u8::from(sampled) })
     }
 
     /// Reads `version-trace-span-flags` in lower-case hex. Of later versions than 00 the four known fields are read.
@@ -36,11 +32,7 @@ impl Traceparent {
         let (trace, span, [flags]) = (hex(field()?)?, hex(field()?)?, hex(field()?)?);
         let known_length = version != 0 || fields.next().is_none();
         let valid = version != 0xff && known_length && trace != [0; 16] && span != [0; 8];
-        if valid {
-            Ok(Self { trace, span, flags })
-        } else {
-            Err(TraceparentFault)
-        }
+        if valid { Ok(Self { trace, span, flags }) } else { Err(TraceparentFault) }
     }
 
     /// The same trace, sent by the span of that id; none if it is all zeros, which names no span.
@@ -76,9 +68,7 @@ fn hex<const N: usize>(text: &str) -> Result<[u8; N], TraceparentFault> {
     if text.len() != N * 2 || !text.as_bytes().iter().all(lower) {
         return Err(TraceparentFault);
     }
-    let number = u128::from_str_radix(text, 16)
-        .map_err(|_| TraceparentFault)?
-        .to_be_bytes();
+    let number = u128::from_str_radix(text, 16).map_err(|_| TraceparentFault)?.to_be_bytes();
     number[number.len() - N..].try_into().map_err(|_| TraceparentFault)
 }
 
@@ -95,15 +85,9 @@ mod tests {
         assert_eq!(parent.to_string(), TEXT);
         assert!(parent.is_sampled());
         let child = parent.child([1; 8]).unwrap();
-        assert_eq!(
-            child.to_string(),
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-0101010101010101-01"
-        );
+        assert_eq!(child.to_string(), "00-4bf92f3577b34da6a3ce929d0e0e4736-0101010101010101-01");
         assert_eq!(parent.child([0; 8]), None);
-        assert_eq!(
-            Traceparent::new(parent.trace_id(), parent.span_id(), true),
-            Some(parent)
-        );
+        assert_eq!(Traceparent::new(parent.trace_id(), parent.span_id(), true), Some(parent));
     }
 
     #[test]

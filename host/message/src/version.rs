@@ -32,20 +32,10 @@ impl Version {
     /// The newest version that begins with `initialize`.
     pub const LATEST_LEGACY: Self = Self::V2025_11_25;
     /// Every version, oldest first.
-    pub const ALL: [Self; 5] = [
-        Self::V2024_11_05,
-        Self::V2025_03_26,
-        Self::V2025_06_18,
-        Self::V2025_11_25,
-        Self::V2026_07_28,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::V2024_11_05, Self::V2025_03_26, Self::V2025_06_18, Self::V2025_11_25, Self::V2026_07_28];
     /// Every version that begins with `initialize`, oldest first.
-    pub const ALL_LEGACY: [Self; 4] = [
-        Self::V2024_11_05,
-        Self::V2025_03_26,
-        Self::V2025_06_18,
-        Self::V2025_11_25,
-    ];
+    pub const ALL_LEGACY: [Self; 4] = [Self::V2024_11_05, Self::V2025_03_26, Self::V2025_06_18, Self::V2025_11_25];
 
     /// The version of that name; none for one that was never released, such as `2024-10-07`.
     pub fn parse(text: &str) -> Option<Self> {

@@ -42,10 +42,7 @@ pub(crate) fn bench(workspace: &Workspace, options: &Options) -> Outcome {
         run(cargo().args(words).current_dir(&workspace.root))
     })?;
     let mut figures = Vec::new();
-    for group in Group::value_variants()
-        .iter()
-        .filter(|group| options.group.is_none_or(|only| only == **group))
-    {
+    for group in Group::value_variants().iter().filter(|group| options.group.is_none_or(|only| only == **group)) {
         let measured = measure(workspace, *group)?;
         measured.iter().for_each(|figure| println!("{}", figure.line()));
         figures.extend(measured);
@@ -60,9 +57,7 @@ pub(crate) fn bench(workspace: &Workspace, options: &Options) -> Outcome {
 fn measure(workspace: &Workspace, group: Group) -> Outcome<Vec<Figure>> {
     match group {
         Group::Latency => step("latency", || latency::measure(&Stand::start(workspace, &stand::EVERY)?)),
-        Group::Throughput => step("throughput", || {
-            throughput::measure(&Stand::start(workspace, &["zero", "eight"])?)
-        }),
+        Group::Throughput => step("throughput", || throughput::measure(&Stand::start(workspace, &["zero", "eight"])?)),
         Group::Memory => step("memory", || memory::measure(&Stand::start(workspace, &["eight"])?)),
     }
 }

@@ -25,25 +25,17 @@ pub(crate) fn docs(workspace: &Workspace, options: &Options) -> Outcome {
 /// Every crate's documentation; a broken link is an error.
 pub(crate) fn rustdoc(workspace: &Workspace) -> Outcome {
     let mut command = cargo();
-    command
-        .args(["doc", "--workspace", "--no-deps", "--quiet"])
-        .env("RUSTDOCFLAGS", "-D warnings");
+    command.args(["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings");
     run(command.current_dir(&workspace.root))
 }
 
 /// `docs/reference/manifest.md` against what `cardea manifest-reference` prints.
 pub(crate) fn reference(workspace: &Workspace, write: bool) -> Outcome {
     // The whole workspace chooses the features, as it does for the tests: the gateway is not built twice.
-    run(cargo()
-        .args(["build", "--workspace", "--bin", "cardea"])
-        .current_dir(&workspace.root))?;
+    run(cargo().args(["build", "--workspace", "--bin", "cardea"]).current_dir(&workspace.root))?;
     let generated = output(Command::new(workspace.program("debug", "cardea")).arg("manifest-reference"))?;
     let page = workspace.root.join("docs/reference/manifest.md");
-    if write {
-        replace(&page, &generated)
-    } else {
-        compare(&page, &generated)
-    }
+    if write { replace(&page, &generated) } else { compare(&page, &generated) }
 }
 
 fn replace(page: &Path, text: &str) -> Outcome {
@@ -57,11 +49,7 @@ fn compare(page: &Path, generated: &str) -> Outcome {
     if written == generated {
         return Ok(());
     }
-    let same = written
-        .lines()
-        .zip(generated.lines())
-        .take_while(|(left, right)| left == right)
-        .count();
+    let same = written.lines().zip(generated.lines()).take_while(|(left, right)| left == right).count();
     let at = |text: &str| text.lines().nth(same).unwrap_or("(the end)").to_owned();
     Err(format!(
         "{}:{} is not what the gateway reads\n    written:   {}\n    generated: {}\n    do: cargo xtask docs --write",

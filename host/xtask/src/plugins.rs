@@ -26,25 +26,17 @@ pub(crate) fn plugins(workspace: &Workspace) -> Outcome {
 
 /// Asks the sysroot and not rustup: it is faster, and a toolchain without rustup may have the target too.
 fn add_target(workspace: &Workspace) -> Outcome {
-    let sysroot = output(
-        Command::new("rustc")
-            .args(["--print", "sysroot"])
-            .current_dir(&workspace.root),
-    )?;
+    let sysroot = output(Command::new("rustc").args(["--print", "sysroot"]).current_dir(&workspace.root))?;
     if Path::new(sysroot.trim()).join("lib/rustlib").join(TARGET).is_dir() {
         return Ok(());
     }
     eprintln!("    the Rust target {TARGET} is missing; rustup adds it");
-    run(Command::new("rustup")
-        .args(["target", "add", TARGET])
-        .current_dir(&workspace.root))
+    run(Command::new("rustup").args(["target", "add", TARGET]).current_dir(&workspace.root))
 }
 
 fn build<'a>(workspace: &Workspace, packages: impl Iterator<Item = &'a Package>) -> Outcome {
     let mut command = cargo();
-    command
-        .current_dir(&workspace.root)
-        .args(["build", "--profile", PROFILE, "--target", TARGET]);
+    command.current_dir(&workspace.root).args(["build", "--profile", PROFILE, "--target", TARGET]);
     command.arg("--config").arg(remapped_paths(workspace));
     for package in packages {
         command.args(["--package", &package.name]);
@@ -95,12 +87,7 @@ mod tests {
         fs::write(&from, "one").unwrap();
         copy_if_changed(&from, &to).unwrap();
         let long_ago = std::time::SystemTime::UNIX_EPOCH;
-        fs::File::options()
-            .write(true)
-            .open(&to)
-            .unwrap()
-            .set_modified(long_ago)
-            .unwrap();
+        fs::File::options().write(true).open(&to).unwrap().set_modified(long_ago).unwrap();
         copy_if_changed(&from, &to).unwrap();
         assert_eq!(fs::metadata(&to).unwrap().modified().unwrap(), long_ago);
         fs::write(&from, "two").unwrap();

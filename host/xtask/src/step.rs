@@ -17,21 +17,13 @@ pub(crate) fn step<T>(name: &str, work: impl FnOnce() -> Outcome<T>) -> Outcome<
 
 /// Runs a command to its end; it must succeed.
 pub(crate) fn run(command: &mut Command) -> Outcome {
-    let status = command
-        .status()
-        .map_err(|error| format!("{} cannot be run: {error}", program(command)))?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(format!("{} ended with {status}", said(command)))
-    }
+    let status = command.status().map_err(|error| format!("{} cannot be run: {error}", program(command)))?;
+    if status.success() { Ok(()) } else { Err(format!("{} ended with {status}", said(command))) }
 }
 
 /// Runs a command to its end and takes what it printed; it must succeed.
 pub(crate) fn output(command: &mut Command) -> Outcome<String> {
-    let output = command
-        .output()
-        .map_err(|error| format!("{} cannot be run: {error}", program(command)))?;
+    let output = command.output().map_err(|error| format!("{} cannot be run: {error}", program(command)))?;
     if !output.status.success() {
         let complaint = String::from_utf8_lossy(&output.stderr);
         return Err(format!("{} ended with {}\n{complaint}", said(command), output.status));
@@ -50,10 +42,7 @@ pub(crate) fn minutes(time: Duration) -> String {
 /// The command as it could be typed.
 pub(crate) fn said(command: &Command) -> String {
     let words = command.get_args().map(|word| word.to_string_lossy());
-    std::iter::once(program(command).into())
-        .chain(words)
-        .collect::<Vec<_>>()
-        .join(" ")
+    std::iter::once(program(command).into()).chain(words).collect::<Vec<_>>().join(" ")
 }
 
 fn program(command: &Command) -> String {

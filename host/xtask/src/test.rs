@@ -34,9 +34,7 @@ pub(crate) fn test(workspace: &Workspace, options: &Options) -> Outcome {
     if !options.fast {
         note(guests::guests(workspace));
     }
-    note(step("format", || {
-        run(cargo().args(["fmt", "--all", "--check"]).current_dir(&workspace.root))
-    }));
+    note(step("format", || run(cargo().args(["fmt", "--all", "--check"]).current_dir(&workspace.root))));
     note(tidy::tidy(workspace));
     note(step("clippy", || clippy(workspace)));
     note(step("tests", || cargo_test(workspace, &mut tally)));
@@ -47,33 +45,18 @@ pub(crate) fn test(workspace: &Workspace, options: &Options) -> Outcome {
     }
     println!("==> all of it took {}", minutes(start.elapsed()));
     println!("{} passed, {} failed", tally.passed, tally.failed);
-    if failures.is_empty() {
-        Ok(())
-    } else {
-        Err(failures.join("\n"))
-    }
+    if failures.is_empty() { Ok(()) } else { Err(failures.join("\n")) }
 }
 
 fn clippy(workspace: &Workspace) -> Outcome {
-    let words = [
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--quiet",
-        "--",
-        "-D",
-        "warnings",
-    ];
+    let words = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
     run(cargo().args(words).current_dir(&workspace.root))
 }
 
 /// One cargo for the whole workspace, so that each dependency is compiled with one set of features.
 fn cargo_test(workspace: &Workspace, tally: &mut Tally) -> Outcome {
     let mut command = cargo();
-    command
-        .args(["test", "--workspace", "--no-fail-fast"])
-        .current_dir(&workspace.root)
-        .stdout(Stdio::piped());
+    command.args(["test", "--workspace", "--no-fail-fast"]).current_dir(&workspace.root).stdout(Stdio::piped());
     counted(&mut command, tally)
 }
 
@@ -85,24 +68,16 @@ fn interop(workspace: &Workspace) -> Outcome {
 
 /// Runs a command whose output passes through line by line while its results are counted.
 fn counted(command: &mut Command, tally: &mut Tally) -> Outcome {
-    let failed = |error| format!("{} cannot be run: {error}", said(command));
+    let words = said(command);
+    let failed = |error| format!("{words} cannot be run: {error}");
     let mut child = command.spawn().map_err(failed)?;
-    for line in child
-        .stdout
-        .take()
-        .into_iter()
-        .flat_map(|stdout| BufReader::new(stdout).lines())
-    {
+    for line in child.stdout.take().into_iter().flat_map(|stdout| BufReader::new(stdout).lines()) {
         let line = line.map_err(failed)?;
         println!("{line}");
         tally.count(&line);
     }
     let status = child.wait().map_err(failed)?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(format!("{} ended with {status}", said(command)))
-    }
+    if status.success() { Ok(()) } else { Err(format!("{words} ended with {status}")) }
 }
 
 impl Tally {
@@ -139,11 +114,8 @@ mod tests {
     fn a_counted_command_that_fails_is_a_failure_with_its_count() {
         let mut tally = Tally::default();
         let script = "echo 'test result: FAILED. 1 passed; 2 failed;'; exit 101";
-        let complaint = counted(
-            Command::new("sh").args(["-c", script]).stdout(Stdio::piped()),
-            &mut tally,
-        )
-        .unwrap_err();
+        let complaint =
+            counted(Command::new("sh").args(["-c", script]).stdout(Stdio::piped()), &mut tally).unwrap_err();
         assert!(complaint.contains("101"), "{complaint}");
         assert_eq!(tally, Tally { passed: 1, failed: 2 });
     }

@@ -23,9 +23,7 @@ pub(crate) fn tidy(workspace: &Workspace) -> Outcome {
         }
         match findings.len() {
             0 => Ok(()),
-            count => Err(format!(
-                "{count} invariants do not hold; each is said above with what to do"
-            )),
+            count => Err(format!("{count} invariants do not hold; each is said above with what to do")),
         }
     })
 }

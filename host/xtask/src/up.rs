@@ -29,11 +29,7 @@ pub(crate) fn up(workspace: &Workspace, options: &Options) -> Outcome {
     step("gateway", || build(workspace, options, "cardea"))?;
     step("notes server", || build(workspace, options, "cardea-notes-server"))?;
     let folder = if options.debug { "debug" } else { "release" };
-    let demo = Demo::prepare(
-        workspace,
-        &workspace.program(folder, "cardea-notes-server"),
-        options.address,
-    )?;
+    let demo = Demo::prepare(workspace, &workspace.program(folder, "cardea-notes-server"), options.address)?;
     println!("{}", welcome::welcome(&demo.key, options.address, &demo.manifest));
     let mut gateway = Command::new(workspace.program(folder, "cardea"));
     let error = gateway.arg("serve").arg("--manifest").arg(&demo.manifest).exec();
@@ -42,9 +38,7 @@ pub(crate) fn up(workspace: &Workspace, options: &Options) -> Outcome {
 
 fn build(workspace: &Workspace, options: &Options, package: &str) -> Outcome {
     let mut command = cargo();
-    command
-        .args(["build", "--package", package])
-        .current_dir(&workspace.root);
+    command.args(["build", "--package", package]).current_dir(&workspace.root);
     if !options.debug {
         command.arg("--release");
     }

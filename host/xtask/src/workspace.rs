@@ -51,10 +51,7 @@ impl Workspace {
             .output()
             .map_err(|error| format!("cargo cannot be run: {error}"))?;
         if !output.status.success() {
-            return Err(format!(
-                "cargo metadata failed:\n{}",
-                String::from_utf8_lossy(&output.stderr)
-            ));
+            return Err(format!("cargo metadata failed:\n{}", String::from_utf8_lossy(&output.stderr)));
         }
         serde_json::from_slice(&output.stdout).map_err(|error| format!("cargo metadata is not understood: {error}"))
     }
@@ -67,9 +64,7 @@ impl Workspace {
     /// The packages whose folder lies directly in this folder of the repository.
     pub(crate) fn packages_in<'a>(&'a self, folder: &str) -> impl Iterator<Item = &'a Package> {
         let folder = self.root.join(folder);
-        self.packages
-            .iter()
-            .filter(move |package| package.folder().parent() == Some(&folder))
+        self.packages.iter().filter(move |package| package.folder().parent() == Some(&folder))
     }
 }
 
@@ -81,11 +76,7 @@ impl Package {
 
     /// The last part of its folder: the short name it goes by in the house.
     pub(crate) fn short_name(&self) -> String {
-        self.folder()
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned()
+        self.folder().file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 }
 

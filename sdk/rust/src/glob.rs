@@ -47,7 +47,38 @@ impl Glob {
 
     /// True if the pattern stands for the whole of `name`.
     pub fn matches(&self, name: &str) -> bool {
-        let mut rest = name.chars();
+        self.consumes(name.chars().map(Token::Exactly))
+    }
+
+    /// True only if every name that `other` stands for is one that this pattern stands for.
+    pub fn covers(&self, other: &Self) -> bool {
+        self.consumes(other.tokens.iter().copied())
+    }
+
+    /// True if there is a name that both patterns stand for.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        // open[j]: what is left of `self` and other.tokens[j..] have a name in common. From the back, one row at a time.
+        let mut open: Vec<bool> = vec![false; other.tokens.len() + 1];
+        for at in (0..=self.tokens.len()).rev() {
+            let behind = open.clone();
+            let mine = self.tokens.get(at);
+            for other_at in (0..=other.tokens.len()).rev() {
+                let skip_mine = mine == Some(&Token::Run) && behind[other_at];
+                open[other_at] = match (mine, other.tokens.get(other_at)) {
+                    (None, None) => true,
+                    (_, Some(Token::Run)) if open[other_at + 1] => true,
+                    (Some(Token::Run), Some(_)) => skip_mine || open[other_at + 1],
+                    (Some(_), Some(Token::Run)) => behind[other_at],
+                    (Some(mine), Some(theirs)) => mine.meets(*theirs) && behind[other_at + 1],
+                    _ => skip_mine,
+                };
+            }
+        }
+        open[0]
+    }
+
+    /// True if the tokens of this pattern can take all of `rest`, a token that is not exact only by one at least as wide.
+    fn consumes(&self, mut rest: impl Iterator<Item = Token> + Clone) -> bool {
         let mut at = 0;
         // Where to go on if the present attempt fails: behind the last `*`, with one more character given to it.
         let mut retry = None;
@@ -58,8 +89,8 @@ impl Glob {
                     retry = Some((at, rest.clone()));
                     continue;
                 }
-                None if rest.as_str().is_empty() => return true,
-                Some(token) if token.accepts(rest.clone().next()) => {
+                None if rest.clone().next().is_none() => return true,
+                Some(token) if rest.clone().next().is_some_and(|next| token.accepts(next)) => {
                     rest.next();
                     at += 1;
                     continue;
@@ -77,11 +108,20 @@ impl Glob {
 }
 
 impl Token {
-    fn accepts(self, character: Option<char>) -> bool {
-        match (self, character) {
-            (Self::One, Some(_)) => true,
-            (Self::Exactly(wanted), Some(character)) => wanted == character,
+    /// True if whatever `other` stands for is one character that this token stands for. Runs are taken by runs alone.
+    fn accepts(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::One, Self::One | Self::Exactly(_)) => true,
+            (Self::Exactly(wanted), Self::Exactly(character)) => wanted == character,
             _ => false,
+        }
+    }
+
+    /// True if two tokens for one character can stand for the same.
+    fn meets(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Exactly(one), Self::Exactly(another)) => one == another,
+            _ => true,
         }
     }
 }
@@ -158,6 +198,25 @@ mod tests {
             let glob = Glob::new(&escaped).unwrap();
             prop_assert!(glob.matches(&name));
             prop_assert_eq!(glob.matches(&other), other == name);
+        }
+
+        #[test]
+        fn patterns_overlap_where_they_share_a_name(one in "[ab*?]{1,5}", other in "[ab*?]{1,5}", names in prop::collection::vec("[ab]{0,6}", 40)) {
+            let (one, other) = (Glob::new(&one).unwrap(), Glob::new(&other).unwrap());
+            let shared = names.iter().any(|name| one.matches(name) && other.matches(name));
+            prop_assert!(one.overlaps(&other) || !shared);
+            prop_assert_eq!(one.overlaps(&other), other.overlaps(&one));
+            if one.covers(&other) {
+                prop_assert!(one.overlaps(&other));
+                prop_assert!(names.iter().all(|name| one.matches(name) || !other.matches(name)));
+            }
+        }
+
+        #[test]
+        fn a_plain_name_overlaps_what_matches_it(pattern in "[ab*?]{1,6}", name in "[ab]{1,8}") {
+            let (pattern, plain) = (Glob::new(&pattern).unwrap(), Glob::new(&name).unwrap());
+            prop_assert_eq!(pattern.overlaps(&plain), pattern.matches(&name));
+            prop_assert_eq!(pattern.covers(&plain), pattern.matches(&name));
         }
 
         #[test]

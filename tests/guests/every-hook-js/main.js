@@ -341,7 +341,7 @@ function orElse(deed, otherwise) {
     try {
         return deed();
     } catch (thrown) {
-        if (typeof thrown?.tag !== "string") throw thrown;
-        return otherwise(thrown.tag);
+        if (thrown.payload?.tag === undefined) throw thrown;
+        return otherwise(thrown.payload.tag);
     }
 }

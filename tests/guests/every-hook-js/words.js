@@ -34,7 +34,7 @@ export const refusal = (kind, differing = {}) => ({
     ...differing,
 });
 
-/// Ends the instance. A host-error is a plain object, so an Error can never be taken for one.
+/// Ends the instance: where a function may fail with a text, a thrown Error would become that text; nothing can be made of a symbol.
 export function trap() {
-    throw new Error("trap by request");
+    throw Symbol("trap by request");
 }

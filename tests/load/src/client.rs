@@ -24,10 +24,7 @@ impl Connection {
         stream.set_nodelay(true)?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
-        Ok(Self {
-            url: url.clone(),
-            sender,
-        })
+        Ok(Self { url: url.clone(), sender })
     }
 
     /// Makes one call and checks that the answer is its own.

@@ -60,10 +60,7 @@ fn reply(body: &[u8]) -> Answer {
         return plain(StatusCode::ACCEPTED);
     };
     match result(&message) {
-        Ok(result) => json_answer(
-            StatusCode::OK,
-            format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#),
-        ),
+        Ok(result) => json_answer(StatusCode::OK, format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#)),
         Err((status, error)) => json_answer(status, format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#)),
     }
 }
@@ -85,17 +82,10 @@ fn result(message: &Message<'_>) -> Result<String, (StatusCode, Value)> {
 /// The one hot path: the text is carried over as it was written.
 fn call(params: Option<&Params<'_>>) -> Result<String, (StatusCode, Value)> {
     let asked = params.filter(|params| params.name == Some("echo"));
-    let text = asked
-        .and_then(|params| params.arguments.as_ref())
-        .and_then(|arguments| arguments.text);
+    let text = asked.and_then(|params| params.arguments.as_ref()).and_then(|arguments| arguments.text);
     match text {
-        Some(text) => Ok(format!(
-            r#"{{"resultType":"complete","content":[{{"type":"text","text":{text}}}]}}"#
-        )),
-        None => Err((
-            StatusCode::OK,
-            json!({ "code": -32602, "message": "The one tool is echo{text}" }),
-        )),
+        Some(text) => Ok(format!(r#"{{"resultType":"complete","content":[{{"type":"text","text":{text}}}]}}"#)),
+        None => Err((StatusCode::OK, json!({ "code": -32602, "message": "The one tool is echo{text}" }))),
     }
 }
 
@@ -135,10 +125,7 @@ fn server_info() -> Value {
 fn json_answer(status: StatusCode, text: String) -> Answer {
     let mut answer = Answer::new(full(text.into()));
     *answer.status_mut() = status;
-    answer.headers_mut().insert(
-        header::CONTENT_TYPE,
-        header::HeaderValue::from_static("application/json"),
-    );
+    answer.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
     answer
 }
 
@@ -189,15 +176,9 @@ mod tests {
     #[tokio::test]
     async fn what_is_wrong_is_an_error_of_the_protocol() {
         let (status, answer) = ask("{").await;
-        assert_eq!(
-            (status, &answer["error"]["code"]),
-            (StatusCode::BAD_REQUEST, &json!(-32700))
-        );
+        assert_eq!((status, &answer["error"]["code"]), (StatusCode::BAD_REQUEST, &json!(-32700)));
         let (status, answer) = ask(r#"{"jsonrpc":"2.0","id":1,"method":"prompts/list"}"#).await;
-        assert_eq!(
-            (status, &answer["error"]["code"]),
-            (StatusCode::NOT_FOUND, &json!(-32601))
-        );
+        assert_eq!((status, &answer["error"]["code"]), (StatusCode::NOT_FOUND, &json!(-32601)));
         let (_, answer) = ask(r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x"}}"#).await;
         assert_eq!(answer["error"]["code"], -32602);
     }

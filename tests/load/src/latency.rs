@@ -21,7 +21,7 @@ pub(crate) async fn latency(url: &Uri, requests: u64, warmup: u64) -> Outcome {
         let question = number(count);
         let sent = Instant::now();
         connection.call(question).await?;
-        times.add(sent.elapsed());
+        times.add(sent.elapsed())?;
     }
     times.summary(0, start.elapsed()).print()
 }

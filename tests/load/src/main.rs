@@ -88,11 +88,7 @@ async fn run(part: Part) -> Outcome {
         Part::Echo => echo::echo().await,
         Part::Proxy { to } => proxy::proxy(to).await,
         Part::Latency { url, requests, warmup } => latency::latency(&url, requests, warmup).await,
-        Part::Throughput {
-            url,
-            connections,
-            seconds,
-        } => throughput::throughput(&url, connections, seconds).await,
+        Part::Throughput { url, connections, seconds } => throughput::throughput(&url, connections, seconds).await,
         Part::Idle { url, connections } => idle::idle(&url, connections).await,
     }
 }

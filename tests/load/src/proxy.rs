@@ -34,14 +34,8 @@ impl Relay {
     pub(crate) fn new(to: Uri) -> Outcome<Self> {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
-        let to = to
-            .into_parts()
-            .authority
-            .ok_or("the URL to pass requests to has no host")?;
-        Ok(Self {
-            to,
-            client: Client::builder(TokioExecutor::new()).build(connector),
-        })
+        let to = to.into_parts().authority.ok_or("the URL to pass requests to has no host")?;
+        Ok(Self { to, client: Client::builder(TokioExecutor::new()).build(connector) })
     }
 
     /// Passes one request on and its answer back.
@@ -61,12 +55,7 @@ impl Relay {
         let mut parts = http::uri::Parts::default();
         parts.scheme = Some(Scheme::HTTP);
         parts.authority = Some(self.to.clone());
-        parts.path_and_query = Some(
-            asked
-                .path_and_query()
-                .cloned()
-                .unwrap_or(PathAndQuery::from_static("/")),
-        );
+        parts.path_and_query = Some(asked.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/")));
         // All three parts are there, which is all that can be wrong with them.
         Uri::from_parts(parts).unwrap_or_default()
     }
@@ -100,17 +89,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_server_that_is_not_there_is_a_bad_gateway() {
-        let free = std::net::TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap();
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let url = proxy_to(format!("http://{free}").parse().unwrap()).await;
-        let complaint = Connection::open(&url)
-            .await
-            .unwrap()
-            .call(question::number(1))
-            .await
-            .unwrap_err();
+        let complaint = Connection::open(&url).await.unwrap().call(question::number(1)).await.unwrap_err();
         assert!(complaint.to_string().contains("502"), "{complaint}");
     }
 }

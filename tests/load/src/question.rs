@@ -24,10 +24,7 @@ pub(crate) fn number(number: u64) -> Question {
         ),
         number, nonce, VERSION
     );
-    Question {
-        nonce,
-        body: body.into(),
-    }
+    Question { nonce, body: body.into() }
 }
 
 impl Question {
@@ -53,10 +50,7 @@ mod tests {
         let question = number(255);
         let body: serde_json::Value = serde_json::from_slice(&question.body).unwrap();
         assert_eq!(body["params"]["arguments"]["text"], question.nonce.as_str());
-        assert_eq!(
-            body["params"]["_meta"]["io.modelcontextprotocol/protocolVersion"],
-            VERSION
-        );
+        assert_eq!(body["params"]["_meta"]["io.modelcontextprotocol/protocolVersion"], VERSION);
         assert_ne!(number(1).nonce, number(2).nonce);
     }
 }

@@ -64,9 +64,5 @@ where
         async move { Ok::<_, std::convert::Infallible>(answer.await) }
     });
     // A connection that breaks shows at the other end, where errors are counted.
-    drop(
-        Builder::new(TokioExecutor::new())
-            .serve_connection(TokioIo::new(stream), service)
-            .await,
-    );
+    drop(Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await);
 }

@@ -17,9 +17,7 @@ const CALLS_PER_CONNECTION: u64 = 1 << 32;
 
 /// Measures and prints.
 pub(crate) async fn throughput(url: &Uri, connections: u64, seconds: f64) -> Outcome {
-    measure(url, connections, Duration::try_from_secs_f64(seconds)?)
-        .await?
-        .print()
+    measure(url, connections, Duration::try_from_secs_f64(seconds)?).await?.print()
 }
 
 /// Opens every connection and makes one call on it before the clock starts.
@@ -27,12 +25,7 @@ async fn measure(url: &Uri, connections: u64, period: Duration) -> Outcome<Summa
     let start_together = Arc::new(Barrier::new(usize::try_from(connections)? + 1));
     let mut clients = JoinSet::new();
     for index in 0..connections {
-        clients.spawn(client(
-            url.clone(),
-            index * CALLS_PER_CONNECTION,
-            period,
-            Arc::clone(&start_together),
-        ));
+        clients.spawn(client(url.clone(), index * CALLS_PER_CONNECTION, period, Arc::clone(&start_together)));
     }
     start_together.wait().await;
     let start = Instant::now();
@@ -73,7 +66,7 @@ async fn call_until(mut connection: Connection, first: u64, end: Instant, times:
         let question = number(count);
         let sent = Instant::now();
         connection.call(question).await?;
-        times.add(sent.elapsed());
+        times.add(sent.elapsed())?;
         count += 1;
     }
     Ok(())
@@ -95,10 +88,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_server_that_is_not_there_is_an_error_for_each_connection() {
-        let free = std::net::TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap();
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let url = format!("http://{free}/mcp").parse().unwrap();
         let summary = measure(&url, 3, Duration::from_millis(50)).await.unwrap();
         assert_eq!((summary.requests, summary.errors), (0, 3));

@@ -115,8 +115,8 @@ pub(super) fn admin(raw: Admin, report: &mut Report) -> Option<Option<AdminPlan>
 }
 
 /// Notes that both listeners want the same address.
-pub(super) fn must_differ(listen: &ListenPlan, admin: &AdminPlan, report: &mut Report) {
-    if listen.address == admin.address && listen.address.port() != 0 {
+pub(super) fn must_differ(listen: &Listen, admin: &Admin, report: &mut Report) {
+    if Some(listen.address) == admin.address.0 && listen.address.port() != 0 {
         let span = if admin.spans.written("address") {
             admin.spans.of("address")
         } else {

@@ -103,17 +103,12 @@ pub(super) fn names(servers: &[Server], report: &mut Report) -> Option<Vec<Strin
         .collect()
 }
 
-pub(super) fn servers(
-    raw: Vec<Server>,
-    limits: Option<&Limits>,
-    base: &Path,
-    report: &mut Report,
-) -> Option<Vec<ServerPlan>> {
+pub(super) fn servers(raw: Vec<Server>, limits: &Limits, base: &Path, report: &mut Report) -> Option<Vec<ServerPlan>> {
     let plans: Vec<Option<ServerPlan>> = raw.into_iter().map(|raw| server(raw, limits, base, report)).collect();
     plans.into_iter().collect()
 }
 
-fn server(raw: Server, limits: Option<&Limits>, base: &Path, report: &mut Report) -> Option<ServerPlan> {
+fn server(raw: Server, limits: &Limits, base: &Path, report: &mut Report) -> Option<ServerPlan> {
     one_address(&raw, report);
     let call_timeout = call_timeout(&raw, limits, report);
     let transport = match raw.command {
@@ -137,7 +132,7 @@ fn server(raw: Server, limits: Option<&Limits>, base: &Path, report: &mut Report
         transport,
         session: raw.session,
         protocol: raw.protocol,
-        call_timeout: call_timeout?,
+        call_timeout,
         idle_timeout: raw.idle_timeout,
         start_timeout: raw.start_timeout,
         spans: raw.spans,
@@ -179,17 +174,16 @@ fn one_address(raw: &Server, report: &mut Report) {
     }
 }
 
-fn call_timeout(raw: &Server, limits: Option<&Limits>, report: &mut Report) -> Option<Duration> {
-    let limits = limits?;
+fn call_timeout(raw: &Server, limits: &Limits, report: &mut Report) -> Duration {
     let Some(own) = raw.call_timeout else {
-        return Some(limits.call_timeout);
+        return limits.call_timeout;
     };
     if own > limits.max_call_timeout {
         let message = "`server.call-timeout` is longer than `listen.limits.max-call-timeout`";
         let problem = Problem::new(raw.spans.of("call-timeout"), message, "the shorter one ends the call");
         report.push(problem.help(format!("`max-call-timeout` is {:?}", limits.max_call_timeout)));
     }
-    Some(own)
+    own
 }
 
 /// The program and its arguments.

@@ -1,13 +1,17 @@
 //! The one look at a whole text that decides whether any parser could read it otherwise than we do.
 
-use std::{borrow::Cow, collections::HashSet, fmt};
+use std::{
+    borrow::Cow,
+    fmt,
+    hash::{BuildHasher as _, RandomState},
+};
 
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 
 /// How deep arrays and objects may nest; what serde_json itself goes down to.
 pub const MAX_DEPTH: usize = 127;
 
-/// Up to this many keys an object is searched from end to end; beyond, keys are hashed with a secret seed.
+/// Up to this many keys an object is searched from end to end; beyond, keys are hashed with a random seed.
 const FEW_KEYS: usize = 16;
 
 /// Checks a whole text: valid UTF-8, valid JSON and nothing after it, no key twice in an object (after unescaping), no lone
@@ -21,10 +25,7 @@ pub(super) fn depth(text: &[u8]) -> Result<usize, JsonFault> {
     let text = utf8(text)?;
     let mut walk = Walk::default();
     let mut reader = serde_json::Deserializer::from_str(text);
-    Value(&mut walk)
-        .deserialize(&mut reader)
-        .and_then(|()| reader.end())
-        .map_err(|error| fault_of(&error))?;
+    Value(&mut walk).deserialize(&mut reader).and_then(|()| reader.end()).map_err(|error| fault_of(&error))?;
     Ok(walk.deepest)
 }
 
@@ -49,7 +50,7 @@ pub struct JsonFault {
     pub kind: JsonFaultKind,
     /// Line, from 1.
     pub line: usize,
-    /// Column in bytes; 0 for the end of the line before.
+    /// Column in bytes; 0 for the end of the line before. For a key that stands twice among many, the object's end.
     pub column: usize,
     detail: String,
 }
@@ -83,24 +84,16 @@ pub(crate) const DUPLICATE: &str = "an object holds the same key twice";
 /// Sorts an error of serde_json. It tells its reasons by text alone; a test holds every one of these texts still.
 pub(crate) fn fault_of(error: &serde_json::Error) -> JsonFault {
     let text = error.to_string();
-    let reason = text
-        .rsplit_once(" at line ")
-        .map_or(text.as_str(), |(reason, _)| reason);
+    let reason = text.rsplit_once(" at line ").map_or(text.as_str(), |(reason, _)| reason);
     let (kind, detail) = match reason {
         DUPLICATE => (JsonFaultKind::DuplicateKey, DUPLICATE),
-        "lone leading surrogate in hex escape" | "unexpected end of hex escape" => (
-            JsonFaultKind::LoneSurrogate,
-            "a `\\u` escape is half of a surrogate pair",
-        ),
+        "lone leading surrogate in hex escape" | "unexpected end of hex escape" => {
+            (JsonFaultKind::LoneSurrogate, "a `\\u` escape is half of a surrogate pair")
+        }
         "recursion limit exceeded" => (JsonFaultKind::TooDeep, "arrays and objects nest too deep"),
         other => (JsonFaultKind::Syntax, other),
     };
-    JsonFault {
-        kind,
-        line: error.line(),
-        column: error.column(),
-        detail: detail.to_owned(),
-    }
+    JsonFault { kind, line: error.line(), column: error.column(), detail: detail.to_owned() }
 }
 
 // ---- The walk over a whole text ------------------------------------------------------------------------------------
@@ -144,7 +137,7 @@ impl<'t> Visitor<'t> for Value<'_, 't> {
             seen.admit(&mut self.0.keys, key)?;
             map.next_value_seed(Value(self.0))?;
         }
-        seen.close(&mut self.0.keys);
+        seen.close(&mut self.0.keys)?;
         self.0.depth -= 1;
         Ok(())
     }
@@ -181,47 +174,46 @@ impl<'t> Visitor<'t> for Value<'_, 't> {
     }
 }
 
-/// The keys of one open object: the end of a list shared with the objects around it, or a set once they are many.
-pub(crate) struct Seen<'t> {
+/// The keys of one open object: the end of a list shared with the objects around it, or hashes once they are many.
+///
+/// Hashes are compared without the keys, which would cost ten times the memory of the text. That two keys of an object
+/// share one is a chance of n² in 2⁶⁵, nothing a sender can bring about without the seed, and then refuses the object.
+pub(crate) struct Seen {
     start: usize,
-    many: HashSet<Cow<'t, str>>,
+    hashes: Vec<u64>,
+    seed: RandomState,
 }
 
-impl<'t> Seen<'t> {
+impl Seen {
     /// An object whose keys will stand from `start` on.
     pub(crate) fn after(start: usize) -> Self {
-        Self {
-            start,
-            many: HashSet::new(),
-        }
+        Self { start, hashes: Vec::new(), seed: RandomState::new() }
     }
 
     /// Adds a key, or refuses the object for having it already.
-    pub(crate) fn admit<E: serde::de::Error>(
+    pub(crate) fn admit<'t, E: serde::de::Error>(
         &mut self,
         keys: &mut Vec<Cow<'t, str>>,
         key: Cow<'t, str>,
     ) -> Result<(), E> {
-        let fresh = if self.many.is_empty() {
-            !keys[self.start..].contains(&key)
-        } else {
-            !self.many.contains(&key)
-        };
-        if !fresh {
+        if keys[self.start..].contains(&key) {
             return Err(E::custom(DUPLICATE));
         }
-        if self.many.is_empty() && keys.len() - self.start < FEW_KEYS {
+        if self.hashes.is_empty() && keys.len() - self.start < FEW_KEYS {
             keys.push(key);
         } else {
-            self.many.extend(keys.drain(self.start..));
-            self.many.insert(key);
+            self.hashes.extend(keys.drain(self.start..).map(|few| self.seed.hash_one(few)));
+            self.hashes.push(self.seed.hash_one(key));
         }
         Ok(())
     }
 
-    /// Gives the shared list back as it was.
-    pub(crate) fn close(self, keys: &mut Vec<Cow<'t, str>>) {
+    /// Gives the shared list back as it was, or refuses the object if two of its many keys are one.
+    pub(crate) fn close<E: serde::de::Error>(mut self, keys: &mut Vec<Cow<'_, str>>) -> Result<(), E> {
         keys.truncate(self.start);
+        self.hashes.sort_unstable();
+        let twice = self.hashes.windows(2).any(|pair| pair[0] == pair[1]);
+        if twice { Err(E::custom(DUPLICATE)) } else { Ok(()) }
     }
 }
 

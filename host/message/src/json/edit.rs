@@ -101,10 +101,7 @@ impl<'t> Container<'t> {
         }
         let item = |entry: Entry<'t>| (entry.key, entry.key_span.start..entry.value.end);
         let (keys, items) = entries(text)?.into_iter().map(item).unzip();
-        Some(Self {
-            keys: Some(keys),
-            items,
-        })
+        Some(Self { keys: Some(keys), items })
     }
 
     fn position(&self, token: &str) -> Option<usize> {
@@ -151,10 +148,7 @@ mod tests {
     fn set_replaces_the_value_and_keeps_every_blank() {
         assert_eq!(edited(" { \"a\" : 1.0 } ", "/a", "2").unwrap(), " { \"a\" : 2 } ");
         assert_eq!(edited(" 1 ", "", "[]").unwrap(), " [] ");
-        assert_eq!(
-            edited(r#"{"\u0061":[0, 1e1]}"#, "/a/1", "null").unwrap(),
-            r#"{"\u0061":[0, null]}"#
-        );
+        assert_eq!(edited(r#"{"\u0061":[0, 1e1]}"#, "/a/1", "null").unwrap(), r#"{"\u0061":[0, null]}"#);
     }
 
     #[test]
@@ -173,10 +167,7 @@ mod tests {
         assert_eq!(edited("[]", "/00", "1"), Err(EditFault::NoSuchIndex));
         assert_eq!(edited("{", "", "1"), Err(EditFault::Text));
         assert!(matches!(edited("{}", "/a", "1}, \"b\": {2"), Err(EditFault::Value(_))));
-        assert!(matches!(
-            edited("{}", "/a", r#"{"x":1,"x":2}"#),
-            Err(EditFault::Value(_))
-        ));
+        assert!(matches!(edited("{}", "/a", r#"{"x":1,"x":2}"#), Err(EditFault::Value(_))));
     }
 
     #[test]

@@ -27,12 +27,7 @@ pub fn find_str(text: &[u8], pointer: &Pointer) -> Option<String> {
 
 /// The members of an object in order: unescaped key and span of the value. None if the text is not an object.
 pub fn members(object: &[u8]) -> Option<Vec<(Cow<'_, str>, Range<usize>)>> {
-    Some(
-        entries(object)?
-            .into_iter()
-            .map(|entry| (entry.key, entry.value))
-            .collect(),
-    )
+    Some(entries(object)?.into_iter().map(|entry| (entry.key, entry.value)).collect())
 }
 
 /// The spans of an array's elements in order. None if the text is not an array.
@@ -53,19 +48,12 @@ pub(crate) struct Entry<'t> {
 
 /// The members of an object in order; none if the text is not an object.
 pub(crate) fn entries(object: &[u8]) -> Option<Vec<Entry<'_>>> {
-    read(object, RawMembers)?
-        .into_iter()
-        .map(|(key, value)| Entry::new(object, key, value))
-        .collect()
+    read(object, RawMembers)?.into_iter().map(|(key, value)| Entry::new(object, key, value)).collect()
 }
 
 impl<'t> Entry<'t> {
     fn new(object: &'t [u8], key: &'t RawValue, value: &'t RawValue) -> Option<Self> {
-        Some(Self {
-            key: unquoted(key.get())?,
-            key_span: span_in(object, key),
-            value: span_in(object, value),
-        })
+        Some(Self { key: unquoted(key.get())?, key_span: span_in(object, key), value: span_in(object, value) })
     }
 }
 
@@ -147,11 +135,7 @@ impl<'t> DeserializeSeed<'t> for Seek<'_> {
     type Value = Option<&'t RawValue>;
 
     fn deserialize<D: Deserializer<'t>>(self, reader: D) -> Result<Self::Value, D::Error> {
-        if self.rest.is_empty() {
-            <&RawValue>::deserialize(reader).map(Some)
-        } else {
-            reader.deserialize_any(self)
-        }
+        if self.rest.is_empty() { <&RawValue>::deserialize(reader).map(Some) } else { reader.deserialize_any(self) }
     }
 }
 

@@ -10,11 +10,7 @@ use super::{KeySeed, pointer::push_token};
 /// together would exceed `limit_bytes` (a page holds at least one). The second value continues after the page; none at the
 /// end. Keys are no values. A page costs one reading of the text up to its end, so take large pages of large texts.
 pub fn texts(text: &[u8], from: u32, limit_bytes: usize) -> (Vec<(String, String)>, Option<u32>) {
-    let mut page = Page {
-        from,
-        limit: limit_bytes,
-        ..Page::default()
-    };
+    let mut page = Page { from, limit: limit_bytes, ..Page::default() };
     let Ok(text) = std::str::from_utf8(text) else {
         return (Vec::new(), None);
     };
@@ -99,11 +95,7 @@ impl<'t> Visitor<'t> for Collect<'_> {
 
     fn visit_str<E: serde::de::Error>(self, string: &str) -> Result<(), E> {
         // The error only ends the reading early; `Page::next` tells it from a true one.
-        if self.0.offer(Cow::Borrowed(string)) {
-            Ok(())
-        } else {
-            Err(E::custom("the page is full"))
-        }
+        if self.0.offer(Cow::Borrowed(string)) { Ok(()) } else { Err(E::custom("the page is full")) }
     }
 
     fn visit_bool<E>(self, _: bool) -> Result<(), E> {
@@ -140,10 +132,7 @@ mod tests {
     #[test]
     fn strings_come_in_document_order_with_escaped_pointers() {
         let (found, next) = page(0, usize::MAX);
-        let found: Vec<_> = found
-            .iter()
-            .map(|(pointer, text)| (pointer.as_str(), text.as_str()))
-            .collect();
+        let found: Vec<_> = found.iter().map(|(pointer, text)| (pointer.as_str(), text.as_str())).collect();
         assert_eq!(found, [("/a", "one"), ("/b/1", "two"), ("/b/2/c~1~0", "three")]);
         assert_eq!(next, None);
     }
@@ -167,9 +156,6 @@ mod tests {
     #[test]
     fn a_text_that_is_not_json_holds_nothing() {
         assert_eq!(texts(br#"["a","b""#, 0, 100), (Vec::new(), None));
-        assert_eq!(
-            texts(br#""alone""#, 0, 100),
-            (vec![(String::new(), "alone".to_owned())], None)
-        );
+        assert_eq!(texts(br#""alone""#, 0, 100), (vec![(String::new(), "alone".to_owned())], None));
     }
 }

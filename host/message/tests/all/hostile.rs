@@ -67,15 +67,23 @@ fn every_bad_text_is_refused_for_its_reason() {
 }
 
 #[test]
+fn a_duplicate_is_found_among_many_keys_wherever_it_stands() {
+    for count in [2, 15, 16, 17, 18, 40, 5_000] {
+        let mut keys: Vec<_> = (0..count).map(|i| format!("\"k{i}\":{{\"k0\":1}}")).collect();
+        assert_eq!(kind(format!("{{{}}}", keys.join(",")).as_bytes()), None, "{count}");
+        for twin in [0, count / 2, count - 1] {
+            keys.push(format!("\"\\u006b{twin}\":1"));
+            assert_eq!(kind(format!("{{{}}}", keys.join(",")).as_bytes()), Some(DuplicateKey), "{twin} of {count}");
+            keys.pop();
+        }
+    }
+}
+
+#[test]
 fn good_texts_pass() {
-    for text in [
-        &b"{}"[..],
-        b" 1 ",
-        b"\"\\ud83d\\ude00\"",
-        b"\"\\u0000\"",
-        b"1e-999",
-        b"[{\"a\":{\"a\":[]}},{\"a\":1}]",
-    ] {
+    for text in
+        [&b"{}"[..], b" 1 ", b"\"\\ud83d\\ude00\"", b"\"\\u0000\"", b"1e-999", b"[{\"a\":{\"a\":[]}},{\"a\":1}]"]
+    {
         assert_eq!(kind(text), None, "{}", text.escape_ascii());
     }
 }
@@ -106,25 +114,14 @@ fn bad_bodies_have_a_json_rpc_code() {
     for (text, code) in [
         (&b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x\""[..], error::PARSE),
         (b"{\"jsonrpc\":\"2.0\",\"id\":NaN,\"method\":\"x\"}", error::PARSE),
-        (
-            b"{\"jsonrpc\":\"2.0\",\"id\":1,\"id\":1,\"method\":\"x\"}",
-            error::PARSE,
-        ),
+        (b"{\"jsonrpc\":\"2.0\",\"id\":1,\"id\":1,\"method\":\"x\"}", error::PARSE),
         (b"{\"jsonrpc\":\"2.0\",\"id\":1e400,\"method\":\"x\"}", error::PARSE),
-        (
-            b"{\"jsonrpc\":\"2.0\",\"id\":1.5,\"method\":\"x\"}",
-            error::INVALID_REQUEST,
-        ),
+        (b"{\"jsonrpc\":\"2.0\",\"id\":1.5,\"method\":\"x\"}", error::INVALID_REQUEST),
         (b"[]", error::INVALID_REQUEST),
         (b"null", error::INVALID_REQUEST),
         (b"\xff", error::PARSE),
     ] {
-        assert_eq!(
-            Message::parse(text.to_vec().into()).unwrap_err().code(),
-            code,
-            "{}",
-            text.escape_ascii()
-        );
+        assert_eq!(Message::parse(text.to_vec().into()).unwrap_err().code(), code, "{}", text.escape_ascii());
     }
 }
 
@@ -136,11 +133,7 @@ fn assert_linear(what: &str, run: impl Fn(usize)) {
             run(size);
             start.elapsed()
         };
-        (0..3)
-            .map(|_| run_once())
-            .min()
-            .unwrap_or_default()
-            .max(Duration::from_micros(50))
+        (0..5).map(|_| run_once()).min().unwrap_or_default().max(Duration::from_micros(50))
     };
     let (small, large) = (time(8_000), time(64_000));
     assert!(large < small * 30, "{what}: {small:?} for one, {large:?} for eight");
@@ -153,30 +146,26 @@ fn the_worst_texts_take_linear_time() {
         format!("{{{}}}", members.join(","))
     };
     assert_linear("many keys", |n| {
-        assert_eq!(kind(object(n, &|i| format!("k{i}")).as_bytes()), None)
+        assert_eq!(kind(object(n, &|i| format!("k{i}")).as_bytes()), None);
     });
     assert_linear("many escaped keys", |n| {
-        assert_eq!(kind(object(n, &|i| format!("\\u0061{i}")).as_bytes()), None)
+        assert_eq!(kind(object(n, &|i| format!("\\u0061{i}")).as_bytes()), None);
     });
     assert_linear("long numbers", |n| {
-        assert_eq!(kind("9".repeat(n).as_bytes()), Some(Syntax))
+        assert_eq!(kind("9".repeat(n).as_bytes()), Some(Syntax));
     });
     assert_linear("long fractions", |n| {
-        assert_eq!(kind(format!("0.{}", "9".repeat(n)).as_bytes()), None)
+        assert_eq!(kind(format!("0.{}", "9".repeat(n)).as_bytes()), None);
     });
     assert_linear("many empty objects", |n| {
-        assert_eq!(kind(format!("[{}1]", "{},".repeat(n)).as_bytes()), None)
+        assert_eq!(kind(format!("[{}1]", "{},".repeat(n)).as_bytes()), None);
     });
     assert_linear("a top level of many keys", |n| {
         let text = object(n, &|i| format!("k{i}"));
         assert!(Message::parse_reply(text.into()).is_err());
     });
     assert_linear("a reply nested deep", |n| {
-        let text = format!(
-            "{{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}{}}}",
-            "[".repeat(n),
-            "]".repeat(n)
-        );
+        let text = format!("{{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}{}}}", "[".repeat(n), "]".repeat(n));
         assert!(Message::parse_reply(text.into()).is_ok());
     });
     assert_linear("texts", |n| {

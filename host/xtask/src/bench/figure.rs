@@ -22,20 +22,12 @@ pub(crate) enum Mark {
 impl Figure {
     /// A figure that is only told.
     pub(crate) fn new(name: impl Into<String>, value: f64, unit: &'static str) -> Self {
-        Self {
-            name: name.into(),
-            value,
-            unit,
-            mark: None,
-        }
+        Self { name: name.into(), value, unit, mark: None }
     }
 
     /// The same with a mark.
     pub(crate) fn with_mark(self, mark: Mark) -> Self {
-        Self {
-            mark: Some(mark),
-            ..self
-        }
+        Self { mark: Some(mark), ..self }
     }
 
     /// The JSON line it is printed as.
@@ -52,13 +44,7 @@ impl Figure {
     /// What is said of it if it misses its mark.
     pub(crate) fn missed(&self) -> Option<String> {
         let mark = self.mark.filter(|mark| !mark.is_met(self.value))?;
-        Some(format!(
-            "{} is {:.3} {}, the mark is {}",
-            self.name,
-            self.value,
-            self.unit,
-            mark.text()
-        ))
+        Some(format!("{} is {:.3} {}, the mark is {}", self.name, self.value, self.unit, mark.text()))
     }
 }
 
@@ -98,11 +84,7 @@ mod tests {
         assert_eq!(figure.line(), r#"{"name":"added","unit":"ratio","value":1.235}"#);
         assert_eq!(figure.missed(), None);
         let figure = figure.with_mark(Mark::AtMost(1.2));
-        assert!(
-            figure.line().contains(r#""mark":"<= 1.2","met":false"#),
-            "{}",
-            figure.line()
-        );
+        assert!(figure.line().contains(r#""mark":"<= 1.2","met":false"#), "{}", figure.line());
         assert!(figure.missed().unwrap().contains("the mark is <= 1.2"));
     }
 

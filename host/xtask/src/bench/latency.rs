@@ -26,16 +26,10 @@ pub(crate) fn measure(stand: &Stand) -> Outcome<Vec<Figure>> {
 }
 
 fn figures(p50: Vec<(&str, f64)>) -> Vec<Figure> {
-    let of = |name| {
-        p50.iter()
-            .find(|(found, _)| *found == name)
-            .map_or(f64::NAN, |(_, value)| *value)
-    };
+    let of = |name| p50.iter().find(|(found, _)| *found == name).map_or(f64::NAN, |(_, value)| *value);
     let added = |name| of(name) - of("direct");
-    let mut figures: Vec<Figure> = p50
-        .iter()
-        .map(|(name, value)| Figure::new(format!("p50_{name}"), *value, "us"))
-        .collect();
+    let mut figures: Vec<Figure> =
+        p50.iter().map(|(name, value)| Figure::new(format!("p50_{name}"), *value, "us")).collect();
     let beyond_direct = p50.iter().map(|(name, _)| *name).filter(|name| *name != "direct");
     figures.extend(beyond_direct.map(|name| Figure::new(format!("added_p50_{name}"), added(name), "us")));
     let zero_over_proxy = added("zero") / added("proxy");
@@ -52,17 +46,9 @@ mod tests {
 
     #[test]
     fn what_is_added_is_counted_from_the_direct_way() {
-        let figures = figures(vec![
-            ("direct", 100.0),
-            ("proxy", 200.0),
-            ("zero", 230.0),
-            ("eight", 308.0),
-        ]);
+        let figures = figures(vec![("direct", 100.0), ("proxy", 200.0), ("zero", 230.0), ("eight", 308.0)]);
         let lines: Vec<String> = figures.iter().map(Figure::line).collect();
-        assert!(
-            lines.contains(&r#"{"name":"added_p50_proxy","unit":"us","value":100.0}"#.to_owned()),
-            "{lines:?}"
-        );
+        assert!(lines.contains(&r#"{"name":"added_p50_proxy","unit":"us","value":100.0}"#.to_owned()), "{lines:?}");
         let line = |name: &str| lines.iter().find(|line| line.contains(name)).unwrap();
         assert!(line("zero_over_proxy").contains(r#""met":true"#) && line("zero_over_proxy").contains("1.3"));
         assert!(

@@ -32,29 +32,13 @@ impl Load {
     /// One call after the other.
     pub(crate) fn latency(&self, target: &Target, requests: u32, warmup: u32) -> Outcome<Measured> {
         let (requests, warmup) = (requests.to_string(), warmup.to_string());
-        self.measure(&[
-            "latency",
-            "--url",
-            &target.url,
-            "--requests",
-            &requests,
-            "--warmup",
-            &warmup,
-        ])
+        self.measure(&["latency", "--url", &target.url, "--requests", &requests, "--warmup", &warmup])
     }
 
     /// Many at once.
     pub(crate) fn throughput(&self, target: &Target, connections: u32, seconds: f64) -> Outcome<Measured> {
         let (connections, seconds) = (connections.to_string(), seconds.to_string());
-        self.measure(&[
-            "throughput",
-            "--url",
-            &target.url,
-            "--connections",
-            &connections,
-            "--seconds",
-            &seconds,
-        ])
+        self.measure(&["throughput", "--url", &target.url, "--connections", &connections, "--seconds", &seconds])
     }
 
     /// Connections that wait as long as the value lives.
@@ -71,10 +55,7 @@ impl Load {
             .map_err(|error| format!("{} is not understood: {error}\n{text}", said(&command)))?;
         match measured.errors {
             0 => Ok(measured),
-            errors => Err(format!(
-                "{} had {errors} errors: figures of failing calls mean nothing",
-                said(&command)
-            )),
+            errors => Err(format!("{} had {errors} errors: figures of failing calls mean nothing", said(&command))),
         }
     }
 }

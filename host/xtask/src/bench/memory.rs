@@ -13,10 +13,7 @@ const BEYOND_PROXY: Mark = Mark::AtMost(40.0);
 /// Both hold their connections at the same time.
 pub(crate) fn measure(stand: &Stand) -> Outcome<Vec<Figure>> {
     let (proxy, gateway) = (stand.target("proxy")?, stand.target("eight")?);
-    let _waiting = [
-        stand.load.idle(proxy, CONNECTIONS)?,
-        stand.load.idle(gateway, CONNECTIONS)?,
-    ];
+    let _waiting = [stand.load.idle(proxy, CONNECTIONS)?, stand.load.idle(gateway, CONNECTIONS)?];
     let proxy = proxy.process.resident()? / KIB_PER_MIB;
     let gateway = gateway.process.resident()? / KIB_PER_MIB;
     Ok(vec![

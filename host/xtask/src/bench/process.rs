@@ -38,20 +38,14 @@ impl Process {
         says: Says,
         ready: impl Fn(&str) -> Option<T>,
     ) -> Outcome<(Self, T)> {
-        let name = format!(
-            "{} {}",
-            program.file_name().unwrap_or_default().display(),
-            words.join(" ")
-        );
+        let name = format!("{} {}", program.file_name().unwrap_or_default().display(), words.join(" "));
         let mut command = with_all_files(program);
         command.args(words).stdin(Stdio::piped());
         match says {
             Says::Output => command.stdout(Stdio::piped()),
             Says::Error => command.stdout(Stdio::null()).stderr(Stdio::piped()),
         };
-        let mut child = command
-            .spawn()
-            .map_err(|error| format!("{name} cannot be started: {error}"))?;
+        let mut child = command.spawn().map_err(|error| format!("{name} cannot be started: {error}"))?;
         let stream: Option<Box<dyn Read + Send>> = match says {
             Says::Output => child.stdout.take().map(|stdout| Box::new(stdout) as _),
             Says::Error => child.stderr.take().map(|stderr| Box::new(stderr) as _),
@@ -81,9 +75,7 @@ impl Drop for Process {
 /// The shell lifts the number of open files as far as it may and becomes the program: a proxy of 1,000 connections needs 2,000.
 fn with_all_files(program: &Path) -> Command {
     let mut command = Command::new("sh");
-    command
-        .args(["-c", r#"ulimit -n "$(ulimit -H -n)"; exec "$0" "$@""#])
-        .arg(program);
+    command.args(["-c", r#"ulimit -n "$(ulimit -H -n)"; exec "$0" "$@""#]).arg(program);
     command
 }
 
@@ -149,10 +141,7 @@ mod tests {
     #[test]
     fn a_child_that_ends_before_is_shown_with_its_last_words() {
         let complaint = start("echo no config >&2", Says::Error).err().unwrap();
-        assert!(
-            complaint.contains("ended before it was ready\nno config"),
-            "{complaint}"
-        );
+        assert!(complaint.contains("ended before it was ready\nno config"), "{complaint}");
     }
 
     #[test]

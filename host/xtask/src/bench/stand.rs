@@ -41,18 +41,12 @@ impl Stand {
         let (echo, echo_address) = Process::start(&load, &["echo"], Says::Output, native_address)?;
         let to = format!("http://{echo_address}");
         let (proxy, proxy_address) = Process::start(&load, &["proxy", "--to", &to], Says::Output, native_address)?;
-        let mut targets = vec![
-            Target::new("direct", echo_address, echo),
-            Target::new("proxy", proxy_address, proxy),
-        ];
+        let mut targets = vec![Target::new("direct", echo_address, echo), Target::new("proxy", proxy_address, proxy)];
         for name in gateways {
             let (gateway, address) = start_gateway(workspace, name, echo_address)?;
             targets.push(Target::new(name, address, gateway));
         }
-        Ok(Self {
-            load: Load::new(load),
-            targets,
-        })
+        Ok(Self { load: Load::new(load), targets })
     }
 
     /// The way with this name.
@@ -66,23 +60,14 @@ impl Stand {
 
 impl Target {
     fn new(name: &str, address: SocketAddr, process: Process) -> Self {
-        Self {
-            name: name.to_owned(),
-            url: format!("http://{address}/servers/echo/mcp"),
-            process,
-        }
+        Self { name: name.to_owned(), url: format!("http://{address}/servers/echo/mcp"), process }
     }
 }
 
 fn start_gateway(workspace: &Workspace, name: &str, echo: SocketAddr) -> Outcome<(Process, SocketAddr)> {
     let manifest = manifest(workspace, name, echo)?;
     let words = ["serve", "--manifest", &manifest.display().to_string()];
-    Process::start(
-        &workspace.program("release", "cardea"),
-        &words,
-        Says::Error,
-        gateway_address,
-    )
+    Process::start(&workspace.program("release", "cardea"), &words, Says::Error, gateway_address)
 }
 
 /// The manifest with the echo server's address, in a folder of its own that keeps compiled plugins from run to run.
@@ -109,11 +94,7 @@ fn native_address(line: &str) -> Option<SocketAddr> {
 fn gateway_address(line: &str) -> Option<SocketAddr> {
     let line: Value = serde_json::from_str(line).ok()?;
     let fields = line.get("fields").unwrap_or(&line);
-    fields["address"]
-        .as_str()
-        .filter(|_| fields["message"] == "serving")?
-        .parse()
-        .ok()
+    fields["address"].as_str().filter(|_| fields["message"] == "serving")?.parse().ok()
 }
 
 #[cfg(test)]
@@ -123,18 +104,9 @@ mod tests {
     #[test]
     fn the_gateway_s_address_is_in_the_line_that_says_serving() {
         let address = "127.0.0.1:4000".parse().ok();
-        assert_eq!(
-            gateway_address(r#"{"fields":{"message":"serving","address":"127.0.0.1:4000"}}"#),
-            address
-        );
-        assert_eq!(
-            gateway_address(r#"{"message":"serving","address":"127.0.0.1:4000"}"#),
-            address
-        );
-        assert_eq!(
-            gateway_address(r#"{"message":"stopping","address":"127.0.0.1:4000"}"#),
-            None
-        );
+        assert_eq!(gateway_address(r#"{"fields":{"message":"serving","address":"127.0.0.1:4000"}}"#), address);
+        assert_eq!(gateway_address(r#"{"message":"serving","address":"127.0.0.1:4000"}"#), address);
+        assert_eq!(gateway_address(r#"{"message":"stopping","address":"127.0.0.1:4000"}"#), None);
         assert_eq!(gateway_address("not JSON"), None);
     }
 
@@ -143,11 +115,7 @@ mod tests {
         let workspace = Workspace::find().unwrap();
         for name in EVERY {
             let path = workspace.root.join(format!("tests/load/manifests/{name}.toml"));
-            assert_eq!(
-                fs::read_to_string(path).unwrap().matches(MANIFEST_URL).count(),
-                1,
-                "{name}"
-            );
+            assert_eq!(fs::read_to_string(path).unwrap().matches(MANIFEST_URL).count(), 1, "{name}");
         }
     }
 }

@@ -22,34 +22,18 @@ pub(crate) fn measure(stand: &Stand) -> Outcome<Vec<Figure>> {
             }
         }
         let names = stand.targets.iter().map(|target| target.name.as_str());
-        figures.extend(figures_at(
-            connections,
-            &names.zip(rounds.into_iter().map(median)).collect::<Vec<_>>(),
-        ));
+        figures.extend(figures_at(connections, &names.zip(rounds.into_iter().map(median)).collect::<Vec<_>>()));
     }
     Ok(figures)
 }
 
 fn figures_at(connections: u32, rps: &[(&str, f64)]) -> Vec<Figure> {
-    let proxy = rps
-        .iter()
-        .find(|(name, _)| *name == "proxy")
-        .map_or(f64::NAN, |(_, value)| *value);
-    let absolute = rps
-        .iter()
-        .map(|(name, value)| Figure::new(format!("rps_{connections}_{name}"), *value, "1/s"));
+    let proxy = rps.iter().find(|(name, _)| *name == "proxy").map_or(f64::NAN, |(_, value)| *value);
+    let absolute = rps.iter().map(|(name, value)| Figure::new(format!("rps_{connections}_{name}"), *value, "1/s"));
     let gateways = rps.iter().filter(|(name, _)| !["direct", "proxy"].contains(name));
     let shares = gateways.map(|(name, value)| {
-        let figure = Figure::new(
-            format!("throughput_{connections}_{name}_over_proxy"),
-            value / proxy,
-            "ratio",
-        );
-        if *name == "eight" {
-            figure.with_mark(EIGHT_OVER_PROXY)
-        } else {
-            figure
-        }
+        let figure = Figure::new(format!("throughput_{connections}_{name}_over_proxy"), value / proxy, "ratio");
+        if *name == "eight" { figure.with_mark(EIGHT_OVER_PROXY) } else { figure }
     });
     absolute.chain(shares).collect()
 }
@@ -60,20 +44,10 @@ mod tests {
 
     #[test]
     fn a_gateway_s_share_is_counted_from_the_proxy_s() {
-        let figures = figures_at(
-            8,
-            &[("direct", 400.0), ("proxy", 200.0), ("zero", 180.0), ("eight", 120.0)],
-        );
+        let figures = figures_at(8, &[("direct", 400.0), ("proxy", 200.0), ("zero", 180.0), ("eight", 120.0)]);
         let lines: Vec<String> = figures.iter().map(Figure::line).collect();
         assert_eq!(lines.len(), 6);
-        assert_eq!(
-            lines[4],
-            r#"{"name":"throughput_8_zero_over_proxy","unit":"ratio","value":0.9}"#
-        );
-        assert!(
-            lines[5].contains(r#""met":false"#) && lines[5].contains("0.6"),
-            "{}",
-            lines[5]
-        );
+        assert_eq!(lines[4], r#"{"name":"throughput_8_zero_over_proxy","unit":"ratio","value":0.9}"#);
+        assert!(lines[5].contains(r#""met":false"#) && lines[5].contains("0.6"), "{}", lines[5]);
     }
 }

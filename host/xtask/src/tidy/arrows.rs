@@ -16,10 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cardea-registry", &["cardea-message", "cardea-chain"]),
     ("cardea-dial", &["cardea-message", "cardea-chain"]),
     ("cardea-listen", &["cardea-message", "cardea-chain"]),
-    (
-        "cardea-plugin",
-        &["cardea-message", "cardea-chain", "cardea-state", "cardea-ledger"],
-    ),
+    ("cardea-plugin", &["cardea-message", "cardea-chain", "cardea-state", "cardea-ledger"]),
     (
         "cardea",
         &[
@@ -50,11 +47,7 @@ const FOLDERS: &[(&str, &[&str])] = &[
 
 /// House crates, the outside crates they must not name (by the start of their names), and why.
 const FORBIDDEN: &[(&str, &[&str], &str)] = &[
-    (
-        "cardea-message",
-        &["tokio", "hyper", "wasmtime"],
-        "a message is values only: no I/O, no clock, no async",
-    ),
+    ("cardea-message", &["tokio", "hyper", "wasmtime"], "a message is values only: no I/O, no clock, no async"),
     (
         "cardea-chain",
         &["hyper", "wasmtime"],
@@ -66,11 +59,7 @@ const WASM_ROOM: &str = "cardea-plugin";
 
 /// What the packages' dependencies break.
 pub(crate) fn check(workspace: &Workspace) -> Vec<Finding> {
-    workspace
-        .packages
-        .iter()
-        .flat_map(|package| check_package(workspace, package))
-        .collect()
+    workspace.packages.iter().flat_map(|package| check_package(workspace, package)).collect()
 }
 
 fn check_package(workspace: &Workspace, package: &Package) -> Vec<Finding> {
@@ -93,10 +82,7 @@ fn check_package(workspace: &Workspace, package: &Package) -> Vec<Finding> {
 /// A crate may use more in its own tests: only what it is built from is an arrow.
 fn wrong_arrows(package: &Package, allowed: &[&str], manifest: &Manifest) -> Vec<Finding> {
     let house = |name: &str| name.starts_with("cardea") || name.starts_with("guest-") || name == "xtask";
-    let built_from = package
-        .dependencies
-        .iter()
-        .filter(|dependency| dependency.kind.as_deref() != Some("dev"));
+    let built_from = package.dependencies.iter().filter(|dependency| dependency.kind.as_deref() != Some("dev"));
     let wrong = built_from.filter(|dependency| house(&dependency.name) && !allowed.contains(&dependency.name.as_str()));
     let finding = |name: &String| {
         manifest.finding(
@@ -137,10 +123,7 @@ fn allowed(name: &str, folder: &str) -> Option<&'static [&'static str]> {
 }
 
 fn workspace_folder(workspace: &Workspace, package: &Package) -> String {
-    let folder = package
-        .folder()
-        .parent()
-        .and_then(|parent| parent.strip_prefix(&workspace.root).ok());
+    let folder = package.folder().parent().and_then(|parent| parent.strip_prefix(&workspace.root).ok());
     folder.unwrap_or(package.folder()).to_string_lossy().into_owned()
 }
 
@@ -152,28 +135,15 @@ struct Manifest {
 
 impl Manifest {
     fn of(workspace: &Workspace, package: &Package) -> Self {
-        let path = package
-            .manifest_path
-            .strip_prefix(&workspace.root)
-            .unwrap_or(&package.manifest_path);
+        let path = package.manifest_path.strip_prefix(&workspace.root).unwrap_or(&package.manifest_path);
         let text = fs::read_to_string(&package.manifest_path).unwrap_or_default();
-        Self {
-            path: path.to_string_lossy().into_owned(),
-            text,
-        }
+        Self { path: path.to_string_lossy().into_owned(), text }
     }
 
     fn without_lints(&self) -> Option<Finding> {
-        let mut section = self
-            .text
-            .lines()
-            .map(str::trim)
-            .skip_while(|line| *line != "[lints]")
-            .skip(1);
-        let inherits = section
-            .by_ref()
-            .take_while(|line| !line.starts_with('['))
-            .any(|line| line == "workspace = true");
+        let mut section = self.text.lines().map(str::trim).skip_while(|line| *line != "[lints]").skip(1);
+        let inherits =
+            section.by_ref().take_while(|line| !line.starts_with('[')).any(|line| line == "workspace = true");
         (!inherits).then(|| {
             self.finding(
                 "[lints]",
@@ -185,18 +155,8 @@ impl Manifest {
     }
 
     fn finding(&self, at: &str, what: String, why: &'static str, remedy: &'static str) -> Finding {
-        let line = self
-            .text
-            .lines()
-            .position(|line| line.starts_with(at))
-            .map_or(1, |index| index + 1);
-        Finding {
-            file: self.path.clone(),
-            line,
-            what,
-            why,
-            remedy,
-        }
+        let line = self.text.lines().position(|line| line.starts_with(at)).map_or(1, |index| index + 1);
+        Finding { file: self.path.clone(), line, what, why, remedy }
     }
 }
 
@@ -210,29 +170,13 @@ mod tests {
     const LINTS: &str = "[lints]\nworkspace = true\n\n[dependencies]\n";
 
     fn package(name: &str, dependencies: &[(&str, Option<&str>)]) -> (Package, Manifest) {
-        let lines: Vec<String> = dependencies
-            .iter()
-            .map(|(name, _)| format!("{name}.workspace = true"))
-            .collect();
-        let manifest = Manifest {
-            path: "x/Cargo.toml".to_owned(),
-            text: format!("{LINTS}{}", lines.join("\n")),
-        };
+        let lines: Vec<String> = dependencies.iter().map(|(name, _)| format!("{name}.workspace = true")).collect();
+        let manifest = Manifest { path: "x/Cargo.toml".to_owned(), text: format!("{LINTS}{}", lines.join("\n")) };
         let dependencies = dependencies
             .iter()
-            .map(|(name, kind)| Dependency {
-                name: (*name).to_owned(),
-                kind: kind.map(str::to_owned),
-            })
+            .map(|(name, kind)| Dependency { name: (*name).to_owned(), kind: kind.map(str::to_owned) })
             .collect();
-        (
-            Package {
-                name: name.to_owned(),
-                manifest_path: PathBuf::from("x/Cargo.toml"),
-                dependencies,
-            },
-            manifest,
-        )
+        (Package { name: name.to_owned(), manifest_path: PathBuf::from("x/Cargo.toml"), dependencies }, manifest)
     }
 
     fn arrows_of(name: &str, dependencies: &[(&str, Option<&str>)]) -> Vec<Finding> {
@@ -244,10 +188,7 @@ mod tests {
     fn an_arrow_that_is_not_in_the_table_is_found_at_its_line() {
         let findings = arrows_of("cardea-listen", &[("cardea-chain", None), ("cardea-dial", None)]);
         assert_eq!(findings.len(), 1);
-        assert_eq!(
-            (findings[0].line, findings[0].what.as_str()),
-            (6, "cardea-listen depends on cardea-dial")
-        );
+        assert_eq!((findings[0].line, findings[0].what.as_str()), (6, "cardea-listen depends on cardea-dial"));
         assert_eq!(arrows_of("cardea-chain", &[("cardea-plugin", Some("build"))]).len(), 1);
     }
 
@@ -284,26 +225,15 @@ mod tests {
             ("cardea-plugin", "wasmtime", false),
         ] {
             let (package, manifest) = package(name, &[(dependency, None)]);
-            assert_eq!(
-                !forbidden(&package, &manifest).is_empty(),
-                forbids,
-                "{name} {dependency}"
-            );
+            assert_eq!(!forbidden(&package, &manifest).is_empty(), forbids, "{name} {dependency}");
         }
     }
 
     #[test]
     fn a_manifest_takes_the_workspace_s_lints() {
-        let manifest = |text: &str| Manifest {
-            path: String::new(),
-            text: text.to_owned(),
-        };
+        let manifest = |text: &str| Manifest { path: String::new(), text: text.to_owned() };
         assert_eq!(manifest(LINTS).without_lints(), None);
         assert!(manifest("[package]\n").without_lints().is_some());
-        assert!(
-            manifest("[lints]\n[dependencies]\nworkspace = true\n")
-                .without_lints()
-                .is_some()
-        );
+        assert!(manifest("[lints]\n[dependencies]\nworkspace = true\n").without_lints().is_some());
     }
 }

@@ -19,13 +19,7 @@ pub(crate) struct Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            file,
-            line,
-            what,
-            why,
-            remedy,
-        } = self;
+        let Self { file, line, what, why, remedy } = self;
         write!(formatter, "{file}:{line}: {what}\n    why: {why}\n    do:  {remedy}")
     }
 }

@@ -22,10 +22,7 @@ pub(crate) fn check(files: &[File]) -> Vec<Finding> {
 }
 
 fn too_long(file: &File, exceptions: &[Exception]) -> Option<Finding> {
-    let most = exceptions
-        .iter()
-        .find(|exception| exception.path == file.path)
-        .map_or(MOST_LINES, |it| it.most_lines);
+    let most = exceptions.iter().find(|exception| exception.path == file.path).map_or(MOST_LINES, |it| it.most_lines);
     let lines = file.text.lines().count();
     (file.is("rs") && lines > most).then(|| Finding {
         file: file.path.clone(),
@@ -37,17 +34,11 @@ fn too_long(file: &File, exceptions: &[Exception]) -> Option<Finding> {
 }
 
 fn stale(exception: &Exception, files: &[File]) -> Option<Finding> {
-    let lines = files
-        .iter()
-        .find(|file| file.path == exception.path)
-        .map_or(0, |file| file.text.lines().count());
+    let lines = files.iter().find(|file| file.path == exception.path).map_or(0, |file| file.text.lines().count());
     (lines <= MOST_LINES || exception.reason.is_empty()).then(|| Finding {
         file: exception.path.to_owned(),
         line: 1,
-        what: format!(
-            "has a place among the exceptions, with {lines} lines and the reason \"{}\"",
-            exception.reason
-        ),
+        what: format!("has a place among the exceptions, with {lines} lines and the reason \"{}\"", exception.reason),
         why: "an exception stands only as long as its need and its reason do",
         remedy: "take it out of EXCEPTIONS in host/xtask/src/tidy/size.rs, or give its reason there",
     })
@@ -58,27 +49,17 @@ mod tests {
     use super::*;
 
     fn file(path: &str, lines: usize) -> File {
-        File {
-            path: path.to_owned(),
-            text: "x\n".repeat(lines),
-        }
+        File { path: path.to_owned(), text: "x\n".repeat(lines) }
     }
 
     fn exception(most_lines: usize, reason: &'static str) -> Exception {
-        Exception {
-            path: "a.rs",
-            most_lines,
-            reason,
-        }
+        Exception { path: "a.rs", most_lines, reason }
     }
 
     #[test]
     fn a_file_may_be_as_long_as_allowed_and_no_longer() {
         assert_eq!(too_long(&file("a.rs", MOST_LINES), &[]), None);
-        assert_eq!(
-            too_long(&file("a.rs", MOST_LINES + 1), &[]).unwrap().line,
-            MOST_LINES + 1
-        );
+        assert_eq!(too_long(&file("a.rs", MOST_LINES + 1), &[]).unwrap().line, MOST_LINES + 1);
         assert_eq!(too_long(&file("a.md", MOST_LINES + 1), &[]), None);
     }
 

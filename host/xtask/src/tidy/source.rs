@@ -61,28 +61,21 @@ fn headless(file: &File) -> Option<Finding> {
 
 fn trespasses<'a>(file: &'a File, reserved: &'a Reserved) -> impl Iterator<Item = Finding> + 'a {
     let at_home = reserved.rooms.iter().any(|room| file.path.starts_with(room));
-    let lines = file
-        .text
-        .lines()
-        .zip(1..)
-        .take_while(|(line, _)| !line.trim_start().starts_with("#[cfg(test)]"));
-    lines
-        .filter(move |_| !at_home)
-        .filter(|(line, _)| reserved.words.iter().any(|word| code(line).contains(word)))
-        .map(|(_, number)| Finding {
+    let lines = file.text.lines().zip(1..).take_while(|(line, _)| !line.trim_start().starts_with("#[cfg(test)]"));
+    lines.filter(move |_| !at_home).filter(|(line, _)| reserved.words.iter().any(|word| code(line).contains(word))).map(
+        |(_, number)| Finding {
             file: file.path.clone(),
             line: number,
             what: reserved.what.to_owned(),
             why: reserved.why,
             remedy: reserved.remedy,
-        })
+        },
+    )
 }
 
 /// Programs beside the house (tests, examples) are their own masters, and so is a build script: it runs in cargo's world.
 fn is_of_the_house(path: &str) -> bool {
-    let in_house = ["host/", "plugins/", "sdk/"]
-        .iter()
-        .any(|folder| path.starts_with(folder));
+    let in_house = ["host/", "plugins/", "sdk/"].iter().any(|folder| path.starts_with(folder));
     in_house && !path.contains("/tests/") && !path.contains("/examples/") && !path.ends_with("/build.rs")
 }
 
@@ -96,14 +89,8 @@ mod tests {
     use super::*;
 
     fn complaints(path: &str, text: &str) -> Vec<(usize, String)> {
-        let file = File {
-            path: path.to_owned(),
-            text: text.to_owned(),
-        };
-        check(&file)
-            .into_iter()
-            .map(|finding| (finding.line, finding.what))
-            .collect()
+        let file = File { path: path.to_owned(), text: text.to_owned() };
+        check(&file).into_iter().map(|finding| (finding.line, finding.what)).collect()
     }
 
     #[test]
@@ -117,26 +104,10 @@ mod tests {
     #[test]
     fn reserved_words_are_found_outside_their_rooms_only() {
         for (text, room, what) in [
-            (
-                "//! A.\nuse hyper::server::conn::http1;",
-                "host/listen/src/a.rs",
-                "serves HTTP",
-            ),
-            (
-                "//! A.\nuse hyper_util::server::conn::auto;",
-                "host/admin/src/a.rs",
-                "serves HTTP",
-            ),
-            (
-                "//! A.\nlet home = std::env::var(\"HOME\");",
-                "host/cardea/src/a.rs",
-                "reads the environment",
-            ),
-            (
-                "//! A.\nuse std::process;\nprocess::exit(1);",
-                "host/xtask/src/a.rs",
-                "ends the process",
-            ),
+            ("//! A.\nuse hyper::server::conn::http1;", "host/listen/src/a.rs", "serves HTTP"),
+            ("//! A.\nuse hyper_util::server::conn::auto;", "host/admin/src/a.rs", "serves HTTP"),
+            ("//! A.\nlet home = std::env::var(\"HOME\");", "host/cardea/src/a.rs", "reads the environment"),
+            ("//! A.\nuse std::process;\nprocess::exit(1);", "host/xtask/src/a.rs", "ends the process"),
         ] {
             assert_eq!(complaints(room, text), [], "{room}");
             let found = complaints("host/dial/src/a.rs", text);
@@ -148,19 +119,11 @@ mod tests {
     #[test]
     fn tests_examples_build_scripts_and_comments_are_free() {
         let text = "//! A.\nstd::env::args();";
-        for path in [
-            "tests/load/src/a.rs",
-            "examples/x/src/a.rs",
-            "host/dial/tests/a.rs",
-            "host/dial/build.rs",
-        ] {
+        for path in ["tests/load/src/a.rs", "examples/x/src/a.rs", "host/dial/tests/a.rs", "host/dial/build.rs"] {
             assert_eq!(complaints(path, text), [], "{path}");
         }
         assert_eq!(
-            complaints(
-                "host/dial/src/a.rs",
-                "//! A.\n// not std::env\n#[cfg(test)]\nmod tests { use std::env; }"
-            ),
+            complaints("host/dial/src/a.rs", "//! A.\n// not std::env\n#[cfg(test)]\nmod tests { use std::env; }"),
             []
         );
     }

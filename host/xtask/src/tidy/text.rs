@@ -21,16 +21,8 @@ const HOMES: [&str; 3] = [concat!("/ro", "ot/"), concat!("/ho", "me/"), concat!(
 pub(crate) fn check(file: &File, root: &Path) -> Vec<Finding> {
     let root = root.to_string_lossy();
     let findings = file.text.lines().zip(1..).filter_map(|(line, number)| {
-        let (what, why, remedy) = promise(line)
-            .or_else(|| registry(line))
-            .or_else(|| machine(line, &root))?;
-        Some(Finding {
-            file: file.path.clone(),
-            line: number,
-            what,
-            why,
-            remedy,
-        })
+        let (what, why, remedy) = promise(line).or_else(|| registry(line)).or_else(|| machine(line, &root))?;
+        Some(Finding { file: file.path.clone(), line: number, what, why, remedy })
     });
     findings.collect()
 }
@@ -38,13 +30,9 @@ pub(crate) fn check(file: &File, root: &Path) -> Vec<Finding> {
 type Complaint = (String, &'static str, &'static str);
 
 fn promise(line: &str) -> Option<Complaint> {
-    let (at, word) = PROMISES
-        .into_iter()
-        .find_map(|word| Some((find_word(line, word)?, word)))?;
+    let (at, word) = PROMISES.into_iter().find_map(|word| Some((find_word(line, word)?, word)))?;
     let after = line[at + word.len()..].trim_start_matches(['(', ' ', ':']);
-    let has_issue = after
-        .strip_prefix('#')
-        .is_some_and(|rest| rest.starts_with(|digit: char| digit.is_ascii_digit()));
+    let has_issue = after.strip_prefix('#').is_some_and(|rest| rest.starts_with(|digit: char| digit.is_ascii_digit()));
     (!has_issue).then(|| {
         (
             format!("{word} without an issue"),
@@ -64,10 +52,7 @@ fn registry(line: &str) -> Option<Complaint> {
 }
 
 fn machine(line: &str, root: &str) -> Option<Complaint> {
-    let path = HOMES
-        .into_iter()
-        .chain([root])
-        .find(|path| path.len() > 1 && line.contains(path))?;
+    let path = HOMES.into_iter().chain([root]).find(|path| path.len() > 1 && line.contains(path))?;
     Some((
         format!("holds the absolute path {path}"),
         "it exists on one machine only",
@@ -90,23 +75,14 @@ mod tests {
     use super::*;
 
     fn complaints(text: &str) -> Vec<(usize, String)> {
-        let file = File {
-            path: "a.md".to_owned(),
-            text: text.to_owned(),
-        };
-        check(&file, Path::new("/src/cardea"))
-            .into_iter()
-            .map(|finding| (finding.line, finding.what))
-            .collect()
+        let file = File { path: "a.md".to_owned(), text: text.to_owned() };
+        check(&file, Path::new("/src/cardea")).into_iter().map(|finding| (finding.line, finding.what)).collect()
     }
 
     #[test]
     fn a_promise_needs_an_issue_right_after_it() {
         let word = PROMISES[0];
-        assert_eq!(
-            complaints(&format!("fine\n// {word}: later")),
-            [(2, format!("{word} without an issue"))]
-        );
+        assert_eq!(complaints(&format!("fine\n// {word}: later")), [(2, format!("{word} without an issue"))]);
         assert_eq!(complaints(&format!("// {word}(#12): later\n// {word} #7")), []);
         assert_eq!(complaints(&format!("{}_{word}", "MY")), []);
         assert_eq!(complaints(&format!("// {} # no number", PROMISES[1])).len(), 1);
@@ -115,10 +91,7 @@ mod tests {
     #[test]
     fn a_registry_host_is_found() {
         for host in REGISTRIES {
-            assert_eq!(
-                complaints(&format!("see https://{host}/x")),
-                [(1, format!("names the registry host {host}"))]
-            );
+            assert_eq!(complaints(&format!("see https://{host}/x")), [(1, format!("names the registry host {host}"))]);
         }
     }
 

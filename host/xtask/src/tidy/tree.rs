@@ -21,9 +21,7 @@ pub(crate) struct File {
 impl File {
     /// Whether its name ends so.
     pub(crate) fn is(&self, extension: &str) -> bool {
-        Path::new(&self.path)
-            .extension()
-            .is_some_and(|found| found == extension)
+        Path::new(&self.path).extension().is_some_and(|found| found == extension)
     }
 }
 
@@ -65,11 +63,7 @@ mod tests {
             fs::write(path, "x").unwrap();
         }
         fs::write(folder.path().join("logo.png"), [0xff, 0xfe]).unwrap();
-        let paths: Vec<String> = files(folder.path())
-            .unwrap()
-            .into_iter()
-            .map(|file| file.path)
-            .collect();
+        let paths: Vec<String> = files(folder.path()).unwrap().into_iter().map(|file| file.path).collect();
         assert_eq!(paths, ["a/c.rs", "b.rs"]);
     }
 }

@@ -69,24 +69,16 @@ fn new_key(file: &Path) -> Outcome<String> {
 fn filled_in(example: &str, key: &str, notes_server: &Path, address: SocketAddr) -> Outcome<String> {
     let hash = hex(&Sha256::digest(key));
     let text = replace(example, EXAMPLE_HASH, &hash)?;
-    let text = replace(
-        &text,
-        EXAMPLE_COMMAND,
-        &format!("command = [{:?}]", notes_server.display().to_string()),
-    )?;
+    let text = replace(&text, EXAMPLE_COMMAND, &format!("command = [{:?}]", notes_server.display().to_string()))?;
     let text = replace(&text, EXAMPLE_ADDRESS, &format!("address = \"{address}\""))?;
-    Ok(format!(
-        "# Written by `cargo xtask up` from {EXAMPLE}; the next `up` writes it anew.\n{text}"
-    ))
+    Ok(format!("# Written by `cargo xtask up` from {EXAMPLE}; the next `up` writes it anew.\n{text}"))
 }
 
 /// Exactly one place, or the example has changed under this code.
 fn replace(text: &str, from: &str, to: &str) -> Outcome<String> {
     match text.matches(from).count() {
         1 => Ok(text.replace(from, to)),
-        count => Err(format!(
-            "{EXAMPLE} holds `{from}` {count} times; `up` fills it in where it stands once"
-        )),
+        count => Err(format!("{EXAMPLE} holds `{from}` {count} times; `up` fills it in where it stands once")),
     }
 }
 

@@ -76,20 +76,14 @@ mod tests {
     fn the_modern_call_is_one_request_that_says_everything_itself() {
         let bodies = bodies(&modern("k", "u"));
         assert_eq!(bodies.len(), 1);
-        assert_eq!(
-            bodies[0]["params"]["_meta"]["io.modelcontextprotocol/protocolVersion"],
-            "2026-07-28"
-        );
+        assert_eq!(bodies[0]["params"]["_meta"]["io.modelcontextprotocol/protocolVersion"], "2026-07-28");
         assert_eq!(bodies[0]["params"]["name"], "notes_search_notes");
     }
 
     #[test]
     fn the_legacy_call_opens_a_session_first() {
         let text = legacy("k", "u");
-        let methods: Vec<Value> = bodies(&text)
-            .into_iter()
-            .map(|mut body| body["method"].take())
-            .collect();
+        let methods: Vec<Value> = bodies(&text).into_iter().map(|mut body| body["method"].take()).collect();
         assert_eq!(methods, ["initialize", "notifications/initialized", "tools/call"]);
     }
 

@@ -1,0 +1,52 @@
+//! `cardea plan`: what a reload would change, compared with the manifest that was last served.
+
+use std::path::{Path, PathBuf};
+
+use crate::assemble;
+use crate::gateway::Parts;
+use crate::manifest::Manifest;
+use crate::{Failure, log};
+
+/// Shows the difference. Everything is checked as `cardea check` does, because a plan that cannot be served is none.
+pub fn run(path: &Path) -> Result<(), Failure> {
+    let manifest = Manifest::read(path)?;
+    let built = crate::serve::runtime()?.block_on(async {
+        let parts = Parts::open(&manifest)?;
+        assemble::assemble(&parts, &manifest, 1, None).await.map_err(|report| manifest.wrong(&report))
+    })?;
+    let mut text = match remembered(&manifest) {
+        Some(served) => format!("{}", cardea_config::diff(&served.plan, &manifest.plan)),
+        None => "nothing was served from this data directory yet; everything is new\n".to_owned(),
+    };
+    for loaded in &built.stages {
+        let inspection = loaded.stage.inspection();
+        let hooks: Vec<_> = inspection.hooks.iter().map(cardea_chain::Hook::as_str).collect();
+        text.push_str(&format!(
+            "stage {}: {} as {}, digest {}\n",
+            loaded.plan.name,
+            hooks.join(" "),
+            inspection.role().as_str(),
+            &inspection.digest[..12]
+        ));
+    }
+    log::print(&text)
+}
+
+/// Keeps the manifest that serves now, for a later `cardea plan`. Its text has no secrets, only their names.
+pub fn remember(manifest: &Manifest) {
+    let file = served(manifest);
+    let written = std::fs::create_dir_all(manifest.data()).and_then(|()| std::fs::write(&file, &manifest.source.text));
+    if let Err(error) = written {
+        tracing::warn!(file = %file.display(), %error, "cannot keep a copy of the manifest; `cardea plan` will not know it");
+    }
+}
+
+fn remembered(manifest: &Manifest) -> Option<Manifest> {
+    let text = std::fs::read_to_string(served(manifest)).ok()?;
+    // Read as if it stood where the manifest stands, so that relative paths mean the same.
+    Manifest::parse(Path::new(&manifest.source.name), text).ok()
+}
+
+fn served(manifest: &Manifest) -> PathBuf {
+    manifest.data().join("served.toml")
+}

@@ -1,0 +1,120 @@
+//! Notices that files changed, however they are replaced: written in place, renamed over, or swapped by symlink.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+use sha2::{Digest, Sha256};
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+/// inotify misses network and overlay file systems and some symlink swaps, so the files are looked at this often anyway.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Editors write in several steps; this long after the last one, the file is taken to be whole.
+const SETTLE: Duration = Duration::from_millis(50);
+
+/// Watches a set of files by their content.
+pub struct Watch {
+    files: BTreeSet<PathBuf>,
+    seen: [u8; 32],
+    changed: Arc<Notify>,
+    watcher: Option<RecommendedWatcher>,
+}
+
+impl Watch {
+    /// Watches files, as they are now.
+    pub fn new(files: BTreeSet<PathBuf>) -> Self {
+        let changed = Arc::new(Notify::new());
+        let mut watch = Self { seen: [0; 32], watcher: watcher(&changed), changed, files: BTreeSet::new() };
+        watch.follow(files);
+        watch.seen = fingerprint(&watch.files);
+        watch
+    }
+
+    /// Watches another set. What changed in the files that were in the old one is still noticed.
+    pub fn follow(&mut self, files: BTreeSet<PathBuf>) {
+        let folders: BTreeSet<PathBuf> = files.iter().map(|file| folder(file)).collect();
+        let known: BTreeSet<PathBuf> = self.files.iter().map(|file| folder(file)).collect();
+        if let Some(watcher) = &mut self.watcher {
+            for gone in known.difference(&folders) {
+                let _ = watcher.unwatch(gone);
+            }
+            for new in folders.difference(&known) {
+                if let Err(error) = watcher.watch(new, RecursiveMode::NonRecursive) {
+                    tracing::warn!(folder = %new.display(), %error, "cannot watch; looking every {LOOK:?} instead");
+                }
+            }
+        }
+        if files != self.files {
+            self.files = files;
+            self.seen = fingerprint(&self.files);
+        }
+    }
+
+    /// Comes back when the content of a file differs from what was last seen.
+    pub async fn change(&mut self) {
+        loop {
+            if timeout(LOOK, self.changed.notified()).await.is_ok() {
+                while timeout(SETTLE, self.changed.notified()).await.is_ok() {}
+            }
+            let now = fingerprint(&self.files);
+            if now != self.seen {
+                self.seen = now;
+                return;
+            }
+        }
+    }
+}
+
+fn watcher(changed: &Arc<Notify>) -> Option<RecommendedWatcher> {
+    let changed = Arc::clone(changed);
+    notify::recommended_watcher(move |_event| changed.notify_one())
+        .inspect_err(|error| tracing::warn!(%error, "cannot watch files; looking every {LOOK:?} instead"))
+        .ok()
+}
+
+/// The folder is watched, not the file: a file that is renamed over is another file.
+fn folder(file: &Path) -> PathBuf {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_path_buf(),
+        _ => PathBuf::from("."),
+    }
+}
+
+fn fingerprint(files: &BTreeSet<PathBuf>) -> [u8; 32] {
+    let mut whole = Sha256::new();
+    for file in files {
+        match std::fs::read(file) {
+            Ok(content) => whole.update(Sha256::digest(&content)),
+            Err(error) => whole.update(error.kind().to_string()),
+        }
+    }
+    whole.finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_write_and_a_rename_are_both_noticed_and_a_touch_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("cardea.toml");
+        std::fs::write(&file, "one").unwrap();
+        let mut watch = Watch::new([file.clone()].into());
+
+        std::fs::write(&file, "two").unwrap();
+        timeout(LOOK, watch.change()).await.unwrap();
+
+        let beside = folder.path().join("new");
+        std::fs::write(&beside, "three").unwrap();
+        std::fs::rename(&beside, &file).unwrap();
+        timeout(LOOK, watch.change()).await.unwrap();
+
+        std::fs::write(&file, "three").unwrap();
+        assert!(timeout(Duration::from_millis(300), watch.change()).await.is_err(), "same content is no change");
+    }
+}

@@ -1,0 +1,259 @@
+//! A back door: everything about calling a server that does not depend on what leads there.
+
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
+use std::time::{Duration, Instant};
+
+use cardea_chain::{Call, Exchange, Fault, FaultKind, Health};
+use cardea_message::{Era, Method};
+use futures_util::future::join_all;
+use futures_util::{FutureExt, StreamExt};
+
+use crate::SessionPolicy;
+use crate::blame::Blame;
+use crate::flight::{Flight, launch};
+use crate::greeting::Greeting;
+use crate::probe::Opening;
+use crate::session::Session;
+use crate::sessions::{Key, Sessions};
+use crate::wire::{Connection, FailureKind, Transport};
+
+/// A back door to one address of one server.
+pub(crate) struct Door<T: Transport> {
+    transport: Arc<T>,
+    opening: Opening,
+    policy: SessionPolicy,
+    idle_timeout: Duration,
+    sessions: Sessions<T::Connection>,
+    verdict: Mutex<Option<Flight<Verdict<T::Connection>>>>,
+    health: Mutex<Health>,
+    sweeping: Once,
+    blame: Blame,
+}
+
+/// What the probe found, and until when that is believed.
+struct Verdict<C> {
+    greeting: Arc<Greeting>,
+    until: Instant,
+    /// The session the probe came about on: the first who needs one takes it.
+    spare: Arc<Mutex<Option<Session<C>>>>,
+}
+
+/// What is the same for every kind of door.
+pub(crate) struct Terms {
+    pub(crate) opening: Opening,
+    pub(crate) policy: SessionPolicy,
+    pub(crate) idle_timeout: Duration,
+    pub(crate) max_sessions: usize,
+}
+
+impl<T: Transport> Door<T> {
+    pub(crate) fn new(transport: T, terms: Terms) -> Arc<Self> {
+        let blame = terms.opening.blame.clone();
+        Arc::new(Self {
+            transport: Arc::new(transport),
+            policy: terms.policy,
+            idle_timeout: terms.idle_timeout,
+            sessions: Sessions::new(terms.max_sessions, &blame),
+            opening: terms.opening,
+            verdict: Mutex::default(),
+            health: Mutex::new(Health::Unknown),
+            sweeping: Once::new(),
+            blame,
+        })
+    }
+
+    /// [`cardea_chain::Upstream::open`].
+    pub(crate) async fn open(self: &Arc<Self>, call: &Arc<Call>) -> Result<Exchange, Fault> {
+        match self.exchange(call).await {
+            Ok(Exchange::Open(events)) => {
+                let door = Arc::clone(self);
+                Ok(Exchange::Open(Box::pin(events.inspect(move |event| {
+                    if let Err(fault) = event {
+                        door.note(fault);
+                    }
+                }))))
+            }
+            Ok(exchange) => Ok(exchange),
+            Err(fault) => {
+                self.note(&fault);
+                Err(fault)
+            }
+        }
+    }
+
+    /// How the last exchange went.
+    pub(crate) fn health(&self) -> Health {
+        locked(&self.health).clone()
+    }
+
+    /// Closes what was kept for one session of a client.
+    pub(crate) fn session_ended(&self, session: &str) {
+        for ended in self.sessions.take_client(session) {
+            drop(ended.line.connection.close());
+        }
+    }
+
+    /// Closes everything and waits until it is closed. Calls under way end with a fault.
+    pub(crate) async fn shut(&self) {
+        let spare = self.take_spare(|_| true);
+        let sessions = self.sessions.take_all();
+        let closing = sessions.iter().map(|session| &session.line).chain(spare.iter().map(|session| &session.line));
+        join_all(closing.map(|line| line.connection.close())).await;
+    }
+
+    async fn exchange(self: &Arc<Self>, call: &Arc<Call>) -> Result<Exchange, Fault> {
+        let verdict = self.verdict().await?;
+        if call.method == Method::SERVER_DISCOVER {
+            return Ok(Exchange::Composed(verdict.greeting.discovered.clone()));
+        }
+        let (key, session) = self.session(call, verdict).await?;
+        let mut outcome = session.call(call).await;
+        if let (Err(failure), Some(key)) = (&outcome, &key)
+            && failure.kind == FailureKind::SessionUnknown
+        {
+            // The server did nothing with the call but look for its session: a new one may be tried, once.
+            tracing::info!(server = %self.blame.server(), "session expired at the server, opening another");
+            self.sessions.give_up(key, &session);
+            let (_, renewed) = self.session(call, self.verdict().await?).await?;
+            outcome = renewed.call(call).await;
+        }
+        match outcome {
+            Ok(exchange) => {
+                self.is_up(session.greeting.era);
+                Ok(exchange)
+            }
+            Err(failure) => {
+                if failure.kind == FailureKind::Gone && session.greeting.era == Era::Modern {
+                    self.forget();
+                }
+                Err(failure.fault)
+            }
+        }
+    }
+
+    /// The session for a call, with its key if it is shared.
+    async fn session(
+        self: &Arc<Self>,
+        call: &Call,
+        mut verdict: Verdict<T::Connection>,
+    ) -> Result<(Option<Key>, Arc<Session<T::Connection>>), Fault> {
+        let mut key = Key::of(self.policy, verdict.greeting.era, call);
+        if verdict.greeting.era == Era::Modern && key.as_ref().is_some_and(|key| self.sessions.is_dead(key)) {
+            // What comes back in its place may be another version, so it is asked again.
+            self.forget();
+            verdict = self.verdict().await?;
+            key = Key::of(self.policy, verdict.greeting.era, call);
+        }
+        let open = || launch(Arc::clone(self).opened(verdict.clone()));
+        let flight = match &key {
+            Some(key) => self.sessions.share(key, open),
+            None => open(),
+        };
+        match flight.await {
+            Ok(session) => Ok((key, session)),
+            Err(fault) => {
+                if fault.kind != FaultKind::Overloaded {
+                    self.forget();
+                }
+                Err(fault)
+            }
+        }
+    }
+
+    async fn opened(self: Arc<Self>, verdict: Verdict<T::Connection>) -> Result<Arc<Session<T::Connection>>, Fault> {
+        let room = self.sessions.room()?;
+        self.sweep();
+        let spare = locked(&verdict.spare).take().filter(Session::is_open);
+        let mut session = match (spare, verdict.greeting.era) {
+            (Some(spare), _) => spare,
+            (None, Era::Modern) => self.opening.known(&*self.transport, &verdict.greeting).await?,
+            (None, Era::Legacy) => self.opening.legacy(&*self.transport).await?,
+        };
+        session.room = Some(room);
+        Ok(Arc::new(session))
+    }
+
+    /// What is known of the server, found out if need be: by one at a time, for all who wait.
+    async fn verdict(self: &Arc<Self>) -> Result<Verdict<T::Connection>, Fault> {
+        let flight = {
+            let mut verdict = locked(&self.verdict);
+            let believed = verdict.take().filter(|flight| match flight.peek() {
+                None => true,
+                Some(Ok(found)) => Instant::now() < found.until,
+                Some(Err(_)) => false,
+            });
+            let flight = believed.unwrap_or_else(|| launch(Arc::clone(self).found()));
+            *verdict = Some(flight.clone());
+            flight
+        };
+        flight.await
+    }
+
+    async fn found(self: Arc<Self>) -> Result<Verdict<T::Connection>, Fault> {
+        let session = self.opening.probe(&*self.transport).await?;
+        let greeting = Arc::clone(&session.greeting);
+        tracing::info!(server = %self.blame.server(), era = era_word(greeting.era), "server found");
+        self.is_up(greeting.era);
+        self.sweep();
+        let until = self.transport.believe_until(greeting.ttl);
+        Ok(Verdict { greeting, until, spare: Arc::new(Mutex::new(Some(session))) })
+    }
+
+    fn forget(&self) {
+        let mut verdict = locked(&self.verdict);
+        // One that is being found out already is not old.
+        if verdict.as_ref().is_some_and(|flight| flight.peek().is_some()) {
+            *verdict = None;
+        }
+    }
+
+    fn take_spare(&self, wanted: impl FnOnce(&Verdict<T::Connection>) -> bool) -> Option<Session<T::Connection>> {
+        let verdict = locked(&self.verdict).clone()?.now_or_never()?.ok()?;
+        if wanted(&verdict) { locked(&verdict.spare).take() } else { None }
+    }
+
+    /// Starts the task that closes what lies unused, once. It ends with the door.
+    fn sweep(self: &Arc<Self>) {
+        self.sweeping.call_once(|| {
+            let (door, idle) = (Arc::downgrade(self), self.idle_timeout);
+            tokio::spawn(async move {
+                let mut unused_spare = false;
+                loop {
+                    tokio::time::sleep((idle / 2).clamp(Duration::from_millis(10), Duration::from_secs(30))).await;
+                    let Some(door) = door.upgrade() else { break };
+                    drop(door.sessions.take_idle(idle));
+                    // A spare that is still there a round later is not wanted by anybody.
+                    drop(door.take_spare(|_| unused_spare));
+                    unused_spare = true;
+                }
+            });
+        });
+    }
+
+    fn is_up(&self, era: Era) {
+        *locked(&self.health) = Health::Up { era: era_word(era) };
+    }
+
+    fn note(&self, fault: &Fault) {
+        if matches!(fault.kind, FaultKind::Unreachable | FaultKind::BadReply | FaultKind::ServerAuth | FaultKind::Deadline) {
+            *locked(&self.health) = Health::Down { inside: fault.inside.clone() };
+        }
+    }
+}
+
+impl<C> Clone for Verdict<C> {
+    fn clone(&self) -> Self {
+        Self { greeting: Arc::clone(&self.greeting), until: self.until, spare: Arc::clone(&self.spare) }
+    }
+}
+
+fn era_word(era: Era) -> &'static str {
+    match era {
+        Era::Modern => "modern",
+        Era::Legacy => "legacy",
+    }
+}
+
+fn locked<V>(mutex: &Mutex<V>) -> MutexGuard<'_, V> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

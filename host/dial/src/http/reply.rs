@@ -1,0 +1,237 @@
+//! What a server answers over HTTP: one message, a stream of events, or a status that says why not.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use cardea_chain::{Event, Fault, Side};
+use cardea_message::{ErrorObject, Message, Method, Request, Response, compose, error};
+use futures_util::stream::BoxStream;
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
+use http::header::{CONTENT_TYPE, LOCATION};
+use http::{HeaderMap, StatusCode};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming as Body;
+use sse_stream::{Sse, SseByteStream};
+
+use crate::blame::Blame;
+use crate::http::cancel::Cancellation;
+use crate::http::client::{HttpClient, chain};
+use crate::wire::{Failure, FailureKind, Incoming, answers};
+
+/// How the response to one request is read.
+pub(crate) struct Reading<'c> {
+    pub(crate) client: &'c Arc<HttpClient>,
+    pub(crate) id: u64,
+    /// The headers with which asks of the server are answered; none if it may not ask.
+    pub(crate) answers: Option<HeaderMap>,
+    /// Whether the request named a session.
+    pub(crate) in_session: bool,
+}
+
+impl Reading<'_> {
+    /// Reads the response, up to its end or its first event.
+    pub(crate) async fn reply(
+        self,
+        response: http::Response<Body>,
+        mut cancellation: Cancellation,
+    ) -> Result<Incoming, Failure> {
+        let status = response.status();
+        if status.is_success() && has_type(&response, "text/event-stream") {
+            let blame = self.client.blame.clone();
+            let events = self.events(response.into_body(), cancellation);
+            return Incoming::settled(events, &blame).await.map_err(|fault| FailureKind::Other.with(fault));
+        }
+        let redirected = response.headers().get(LOCATION).cloned();
+        let body = self.whole(response.into_body()).await;
+        cancellation.disarm();
+        if status.is_success() {
+            return self.message(&body?).map_err(|fault| FailureKind::Other.with(fault));
+        }
+        let blame = &self.client.blame;
+        Err(match status.as_u16() {
+            300..=399 => {
+                let to = redirected.as_ref().map_or("nowhere", |to| to.to_str().unwrap_or("somewhere"));
+                FailureKind::Other.with(blame.bad_reply(format!("HTTP {status} to {to}; redirects are not followed")))
+            }
+            401 | 407 => FailureKind::Other.with(blame.refused_us(format!("HTTP {status}"))),
+            408 => FailureKind::Other.with(blame.unreachable("HTTP 408")),
+            429 => FailureKind::Other.with(blame.overloaded(Side::Server, "HTTP 429")),
+            400..=499 => return self.refused(status, &body?),
+            _ => FailureKind::Other.with(blame.unreachable(format!("HTTP {status}"))),
+        })
+    }
+
+    /// A 4xx with a JSON-RPC body is an answer like any other.
+    fn refused(&self, status: StatusCode, body: &Bytes) -> Result<Incoming, Failure> {
+        let blame = &self.client.blame;
+        let message = self.message(body);
+        if self.in_session && is_session_unknown(status, body, message.as_ref().ok()) {
+            return Err(FailureKind::SessionUnknown.with(blame.bad_reply(format!("session unknown, HTTP {status}"))));
+        }
+        message.map_err(|_| match status {
+            StatusCode::FORBIDDEN => FailureKind::Other.with(blame.refused_us(format!("HTTP {status}"))),
+            _ => FailureKind::Rejected.with(blame.bad_reply(format!("HTTP {status} without a JSON-RPC body"))),
+        })
+    }
+
+    async fn whole(&self, body: Body) -> Result<Bytes, Failure> {
+        let limit = self.client.max_message_bytes();
+        let blame = &self.client.blame;
+        match Limited::new(body, limit).collect().await {
+            Ok(collected) => Ok(collected.to_bytes()),
+            Err(error) if error.is::<LengthLimitError>() => Err(FailureKind::Other.with(blame.too_large(limit))),
+            Err(error) => Err(FailureKind::Gone.with(blame.unreachable(format!("the reply broke off: {}", chain(&*error))))),
+        }
+    }
+
+    fn message(&self, body: &Bytes) -> Result<Incoming, Fault> {
+        let blame = &self.client.blame;
+        match Message::parse_reply(body.clone()) {
+            Ok(Message::Response(response)) if answers(&response, self.id, true) => Ok(Incoming::Ended(response)),
+            Ok(Message::Response(_)) => Err(blame.bad_reply("the reply has another request's id")),
+            Ok(_) => Err(blame.bad_reply("the reply is not a response")),
+            Err(fault) => Err(blame.bad_reply(format!("the reply is no message: {fault}"))),
+        }
+    }
+
+    fn events(self, body: Body, cancellation: Cancellation) -> BoxStream<'static, Result<Event, Fault>> {
+        let limit = self.client.max_message_bytes();
+        let used = Arc::new(AtomicUsize::new(0));
+        let reader = Reader {
+            events: SseByteStream::new(metered(body, limit, Arc::clone(&used)).boxed()),
+            client: Arc::clone(self.client),
+            id: self.id,
+            answers: self.answers,
+            used,
+            limit,
+            cancellation,
+        };
+        stream::unfold(Some(reader), |reader| async {
+            let mut reader = reader?;
+            let event = reader.next().await;
+            let goes_on = matches!(event, Some(Ok(Event::Notification(_))));
+            if !goes_on {
+                // The end, or nothing to wait for any more: either way there is nothing left to cancel.
+                reader.cancellation.disarm();
+            }
+            event.map(|event| (event, goes_on.then_some(reader)))
+        })
+        .boxed()
+    }
+}
+
+/// The events of one response.
+struct Reader {
+    events: SseByteStream<BoxStream<'static, io::Result<Bytes>>>,
+    client: Arc<HttpClient>,
+    id: u64,
+    answers: Option<HeaderMap>,
+    /// Bytes that came since the last event.
+    used: Arc<AtomicUsize>,
+    limit: usize,
+    cancellation: Cancellation,
+}
+
+impl Reader {
+    async fn next(&mut self) -> Option<Result<Event, Fault>> {
+        loop {
+            let event = self.events.next().await?;
+            let over = self.used.swap(0, Ordering::Relaxed) > self.limit;
+            match event {
+                Ok(event) => {
+                    if let Some(read) = self.read(event).transpose() {
+                        return Some(read);
+                    }
+                }
+                Err(_) if over => return Some(Err(self.blame().too_large(self.limit))),
+                Err(error) => return Some(Err(self.blame().unreachable(format!("the stream broke off: {}", chain(&error))))),
+            }
+        }
+    }
+
+    /// One event; none if it says nothing about the call.
+    fn read(&self, event: Sse) -> Result<Option<Event>, Fault> {
+        let Some(data) = event.data.filter(|data| !data.is_empty()) else { return Ok(None) };
+        if event.event.as_deref().is_some_and(|name| !name.is_empty() && name != "message") {
+            return Ok(None);
+        }
+        if data.len() > self.limit {
+            return Err(self.blame().too_large(self.limit));
+        }
+        match Message::parse_reply(Bytes::from(data)) {
+            Ok(Message::Response(response)) => Ok(self.end(response)),
+            Ok(Message::Notification(notification)) => Ok(Some(Event::Notification(notification))),
+            Ok(Message::Request(request)) => {
+                self.answer(&request);
+                Ok(None)
+            }
+            Err(fault) => Err(self.blame().bad_reply(format!("an event is no message: {fault}"))),
+        }
+    }
+
+    fn end(&self, response: Response) -> Option<Event> {
+        if answers(&response, self.id, true) {
+            return Some(Event::End(response));
+        }
+        tracing::debug!(server = %self.blame().server(), "a response to another request is passed over");
+        None
+    }
+
+    fn answer(&self, request: &Request) {
+        if let Some(headers) = &self.answers {
+            drop(self.client.aside(http::Method::POST, headers.clone(), own_answer(request)));
+        }
+    }
+
+    fn blame(&self) -> &Blame {
+        &self.client.blame
+    }
+}
+
+/// What the gateway itself answers a server: only `ping` leads anywhere.
+pub(crate) fn own_answer(request: &Request) -> Bytes {
+    if request.method == Method::PING {
+        return compose::result(&request.id, b"{}");
+    }
+    let words = format!("{} is not available through this gateway", request.method.as_str());
+    compose::error(Some(&request.id), &ErrorObject::new(error::METHOD_NOT_FOUND, words))
+}
+
+/// The data of a body, cut off when more than `limit` bytes come without an event. The decoder itself has no bound.
+fn metered(body: Body, limit: usize, used: Arc<AtomicUsize>) -> impl Stream<Item = io::Result<Bytes>> {
+    body.into_data_stream().map_err(io::Error::other).and_then(move |chunk| {
+        let total = used.fetch_add(chunk.len(), Ordering::Relaxed) + chunk.len();
+        std::future::ready(if total > limit.saturating_add(chunk.len()) {
+            Err(io::Error::other("more bytes than an event may have"))
+        } else {
+            Ok(chunk)
+        })
+    })
+}
+
+/// 404, or 400 with words about a session, as some servers have it.
+fn is_session_unknown(status: StatusCode, body: &[u8], message: Option<&Incoming>) -> bool {
+    let error = match message {
+        Some(Incoming::Ended(response)) => response.error().and_then(|error| ErrorObject::parse(&error).ok()),
+        _ => None,
+    };
+    match (status, error) {
+        (StatusCode::NOT_FOUND, Some(error)) => error.code != error::METHOD_NOT_FOUND,
+        (StatusCode::NOT_FOUND, None) => true,
+        (StatusCode::BAD_REQUEST, Some(error)) => names_session(error.message.as_bytes()),
+        (StatusCode::BAD_REQUEST, None) => names_session(body),
+        _ => false,
+    }
+}
+
+fn names_session(words: &[u8]) -> bool {
+    words.to_ascii_lowercase().windows(7).any(|window| window == b"session")
+}
+
+fn has_type(response: &http::Response<Body>, wanted: &str) -> bool {
+    let given = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    given.split(';').next().is_some_and(|given| given.trim().eq_ignore_ascii_case(wanted))
+}
+

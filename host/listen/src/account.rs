@@ -1,0 +1,66 @@
+//! The log line of one call: who asked for what, and how it ended. Never bodies, never credentials.
+
+use cardea_chain::{Call, Reply};
+use tokio::time::Instant;
+
+use crate::respond::{self, Asked};
+
+/// Writes its line when the call ends; a call that is dropped before was cancelled.
+#[derive(Debug)]
+pub(crate) struct Account {
+    /// None once written, and from the start where nobody reads.
+    facts: Option<Facts>,
+}
+
+#[derive(Debug)]
+struct Facts {
+    call: cardea_chain::CallId,
+    method: cardea_message::Method,
+    name: Option<Box<str>>,
+    subject: String,
+    started: Instant,
+}
+
+impl Account {
+    /// Begins the account of a call.
+    pub(crate) fn open(call: &Call) -> Self {
+        let facts = tracing::enabled!(tracing::Level::INFO).then(|| Facts {
+            call: call.id.clone(),
+            method: call.method.clone(),
+            name: call.name.clone(),
+            subject: call.subject.key(),
+            started: Instant::now(),
+        });
+        Self { facts }
+    }
+
+    /// The call ended with this reply.
+    pub(crate) fn close(mut self, reply: &Reply, asked: &Asked) {
+        if let Some(facts) = self.facts.take() {
+            facts.write(&respond::status_of(reply, asked).as_str());
+        }
+    }
+}
+
+impl Facts {
+    /// Names come from the client: quoted, so that none of them can forge a line.
+    fn write(&self, status: &dyn std::fmt::Display) {
+        tracing::info!(
+            call = %self.call,
+            method = ?self.method.as_str(),
+            name = ?self.name.as_deref().unwrap_or_default(),
+            subject = ?self.subject,
+            %status,
+            micros = self.started.elapsed().as_micros() as u64,
+            "call",
+        );
+    }
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        if let Some(facts) = self.facts.take() {
+            facts.write(&"cancelled");
+        }
+    }
+}

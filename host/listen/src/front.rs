@@ -1,0 +1,272 @@
+//! The order of the rooms for one HTTP exchange, and what all exchanges of a listener share.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use cardea_chain::{CallId, Client, Credential};
+use cardea_message::{Envelope, EnvelopeFault, Message, Method, ParseFault, Version, error};
+use http::header::{CONNECTION, ORIGIN};
+use http::request::Parts;
+use http::uri::Authority;
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
+use http_body::Body;
+use hyper::body::Incoming;
+use tokio::sync::Semaphore;
+use tokio::time::interval;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::activity::Exchange;
+use crate::body::{self, Budget, Share};
+use crate::era::{self, Path};
+use crate::gate::{self, Gate};
+use crate::outgoing::Tracked;
+use crate::respond::{Answered, Rejection};
+use crate::session::{SESSION_ID, Session, Sessions};
+use crate::visit::Visit;
+use crate::walking::Holds;
+use crate::{Generation, Settings, ids, legacy, modern};
+
+/// Header that names the protocol version of a message.
+pub(crate) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+
+/// What all exchanges of a listener share.
+pub(crate) struct Front {
+    pub(crate) settings: Settings,
+    pub(crate) sessions: Sessions,
+    /// Walks of legacy calls, which outlive their connection.
+    pub(crate) walks: TaskTracker,
+    /// Told when what still runs has to end now.
+    pub(crate) cut: CancellationToken,
+    gate: Gate,
+    generation: Arc<ArcSwap<Generation>>,
+    calls: Arc<Semaphore>,
+    buffered: Arc<Budget>,
+}
+
+/// A request body that has been read.
+pub(crate) struct Posted {
+    pub(crate) message: Result<Message, ParseFault>,
+    /// What `_meta` of the message says.
+    pub(crate) envelope: Result<Envelope, EnvelopeFault>,
+    pub(crate) text: Bytes,
+    pub(crate) share: Arc<Share>,
+}
+
+/// An exchange that has come in.
+enum Received {
+    Post(Visit, Posted),
+    Delete(Visit),
+}
+
+impl Front {
+    pub(crate) fn new(settings: Settings, address: SocketAddr, generation: Arc<ArcSwap<Generation>>) -> Arc<Self> {
+        Arc::new(Self {
+            sessions: Sessions::new(settings.limits.max_sessions),
+            walks: TaskTracker::new(),
+            cut: CancellationToken::new(),
+            gate: Gate::new(&settings, address),
+            generation,
+            calls: Arc::new(Semaphore::new(settings.limits.max_calls)),
+            buffered: Budget::new(settings.limits.max_buffered),
+            settings,
+        })
+    }
+
+    /// Answers one HTTP exchange.
+    pub(crate) async fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        exchange: Exchange,
+    ) -> Result<Response<Tracked>, Infallible> {
+        let (head, body) = request.into_parts();
+        let id = ids::call_id(&head.headers);
+        let origin = head.headers.get(ORIGIN).cloned();
+        // A body that nobody read must not be taken for the next request. HTTP/2 frames it, HTTP/1 needs a new connection.
+        let unread = head.version < http::Version::HTTP_2 && !body.is_end_stream();
+        let admitted = self.gate.admit(&head, exchange.framed_once);
+        let allowed_origin = origin.filter(|_| admitted.is_ok());
+        let mut response = match admitted {
+            Ok(authority) => match gate::preflight(&head) {
+                Some(preflight) => preflight,
+                None => match self.receive(head, body, &authority, &id).await {
+                    Ok(received) => self.dispatch(received).await.unwrap_or_else(|rejection| told(rejection, &id)),
+                    Err(rejection) => closing(told(rejection, &id), unread),
+                },
+            },
+            Err(rejection) => closing(told(rejection, &id), unread),
+        };
+        self.gate.dress(&mut response, allowed_origin);
+        if let Ok(id) = HeaderValue::from_str(id.as_str()) {
+            response.headers_mut().insert(ids::REQUEST_ID, id);
+        }
+        Ok(response.map(|body| Tracked::new(body, exchange)))
+    }
+
+    /// A place among the calls under way.
+    pub(crate) fn hold(&self, share: &Arc<Share>) -> Result<Holds, Box<Rejection>> {
+        let place = Arc::clone(&self.calls).try_acquire_owned();
+        let place = place.map_err(|_| Rejection::overloaded("Too many calls are under way; try again"))?;
+        Ok(Holds { _place: place, _share: Arc::clone(share) })
+    }
+
+    /// Ends a session and tells the servers. False if it had ended before.
+    pub(crate) fn end_session(&self, session: &Session) -> bool {
+        let ended = self.sessions.end(session);
+        if ended && let Some(directory) = self.generation.load().endpoints.get(&*session.facts.endpoint) {
+            directory.session_ended(&session.facts.id);
+        }
+        ended
+    }
+
+    /// Ends sessions nobody uses any more, until `shutdown`.
+    pub(crate) async fn sweep(self: Arc<Self>, shutdown: CancellationToken) {
+        let after = self.settings.limits.session_idle;
+        let mut look = interval((after / 4).clamp(Duration::from_millis(10), Duration::from_secs(30)));
+        loop {
+            tokio::select! {
+                _ = look.tick() => for session in self.sessions.idle(after) {
+                    self.end_session(&session);
+                },
+                () = shutdown.cancelled() => return,
+            }
+        }
+    }
+
+    /// Path and method, then room 2, and only then the body.
+    async fn receive(
+        &self,
+        head: Parts,
+        body: Incoming,
+        authority: &Authority,
+        id: &CallId,
+    ) -> Result<Received, Box<Rejection>> {
+        let generation = self.generation.load_full();
+        let Some((endpoint, directory)) = generation.endpoints.get_key_value(head.uri.path()) else {
+            return Err(Rejection::invalid(StatusCode::NOT_FOUND, "No MCP endpoint is at this path"));
+        };
+        let (endpoint, directory) = (Arc::from(endpoint.as_str()), Arc::clone(directory));
+        let posts = served(&head)?;
+        let credential = Arc::new(Credential {
+            uri: self.external_uri(&head, authority),
+            headers: head.headers,
+            method: head.method,
+            endpoint: Arc::clone(&endpoint),
+            peer: None,
+        });
+        let received = SystemTime::now();
+        let outcome = generation.chain.authenticate(&credential).await;
+        let headers = Arc::try_unwrap(credential).map_or_else(|kept| kept.headers.clone(), |owned| owned.headers);
+        let mut visit = Visit {
+            id: id.clone(),
+            generation,
+            endpoint,
+            directory,
+            headers: Arc::new(headers),
+            subject: Arc::default(),
+            received,
+        };
+        match outcome {
+            Ok(subject) => visit.subject = subject,
+            Err(refusal) => {
+                let call = visit.call(&Method::parse(""), None, unknown_client(&visit), &self.settings.limits);
+                visit.generation.chain.record_refused(&Arc::new(call), &refusal).await;
+                return Err(Rejection::refused(&refusal));
+            }
+        }
+        if !posts {
+            return Ok(Received::Delete(visit));
+        }
+        let (text, share) = body::read(body, &self.settings.limits, &self.buffered).await?;
+        Ok(Received::Post(visit, Posted::read(text, share)))
+    }
+
+    async fn dispatch(self: &Arc<Self>, received: Received) -> Result<Answered, Box<Rejection>> {
+        let (visit, posted) = match received {
+            Received::Post(visit, posted) => (visit, posted),
+            Received::Delete(visit) => return legacy::end(self, &visit),
+        };
+        let header = visit.headers.get(PROTOCOL_VERSION).map(HeaderValue::as_bytes);
+        let claimed = posted.envelope.as_ref().ok().and_then(|envelope| envelope.version.as_deref());
+        match era::path(header, claimed) {
+            Path::Modern => modern::answer(self, &visit, posted).await,
+            Path::Legacy => legacy::answer(self, &visit, posted).await,
+            Path::Mismatch => {
+                let message = "The header `MCP-Protocol-Version` must name the version that `_meta` names";
+                let rejection = Rejection::new(StatusCode::BAD_REQUEST, error::HEADER_MISMATCH, message);
+                Err(rejection.about(posted.request_id()))
+            }
+        }
+    }
+
+    /// The URI under which the client knows the endpoint.
+    fn external_uri(&self, head: &Parts, authority: &Authority) -> String {
+        let path = head.uri.path();
+        match self.settings.public_url.as_deref() {
+            Some(public) => format!("{}{path}", public.trim_end_matches('/')),
+            None if self.settings.tls.is_some() => format!("https://{authority}{path}"),
+            None => format!("http://{authority}{path}"),
+        }
+    }
+}
+
+impl Posted {
+    fn read(text: Bytes, share: Share) -> Self {
+        let message = Message::parse(text.clone());
+        let envelope = match &message {
+            Ok(Message::Request(request)) => Envelope::read(request.params().as_ref()),
+            Ok(Message::Notification(notification)) => Envelope::read(notification.params().as_ref()),
+            Ok(Message::Response(_)) | Err(_) => Ok(Envelope::default()),
+        };
+        Self { message, envelope, text, share: Arc::new(share) }
+    }
+
+    /// The id of the request, if it is one.
+    pub(crate) fn request_id(&self) -> Option<&cardea_message::Id> {
+        match &self.message {
+            Ok(Message::Request(request)) => Some(&request.id),
+            Ok(_) => None,
+            Err(fault) => fault.id(),
+        }
+    }
+}
+
+/// True for a POST we can read, false for the end of a session; whatever else HTTP knows is not served.
+fn served(head: &Parts) -> Result<bool, Box<Rejection>> {
+    let in_session = head.headers.contains_key(SESSION_ID);
+    match head.method {
+        http::Method::POST => gate::negotiated(&head.headers).map(|()| true),
+        http::Method::DELETE if in_session => Ok(false),
+        _ if in_session => Err(Rejection::method_not_allowed("POST, DELETE")),
+        _ => Err(Rejection::method_not_allowed("POST")),
+    }
+}
+
+/// What is known of a client whose message was never read.
+fn unknown_client(visit: &Visit) -> Client {
+    let header = visit.headers.get(PROTOCOL_VERSION).and_then(|value| value.to_str().ok());
+    Client {
+        version: header.and_then(Version::parse).unwrap_or(Version::LATEST),
+        capabilities: Bytes::from_static(b"{}"),
+        info: None,
+        log_level: None,
+        progress_token: None,
+        session: None,
+    }
+}
+
+fn told(rejection: Box<Rejection>, id: &CallId) -> Answered {
+    tracing::debug!(call = %id, "rejected: {rejection}");
+    rejection.into_response()
+}
+
+fn closing(mut response: Answered, unread: bool) -> Answered {
+    if unread {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}

@@ -1,0 +1,85 @@
+//! The body of an HTTP response: bytes that are there, or events that come.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+use http_body::{Body, Frame, SizeHint};
+
+use crate::activity::Exchange;
+use crate::limits::SMALL;
+use crate::sse::Events;
+
+/// What is sent.
+pub(crate) enum Outgoing {
+    /// Pieces that are all there.
+    Whole(VecDeque<Bytes>),
+    /// An event stream.
+    Events(Box<Events>),
+}
+
+impl Outgoing {
+    /// No body at all.
+    pub(crate) fn empty() -> Self {
+        Self::Whole(VecDeque::new())
+    }
+
+    /// The pieces one after the other. Small ones become one buffer; large ones are written from where they lie.
+    pub(crate) fn pieces(pieces: Vec<Bytes>) -> Self {
+        Self::Whole(joined_if_small(pieces).into())
+    }
+
+    /// Bytes still to send, if that is known.
+    pub(crate) fn length(&self) -> Option<usize> {
+        match self {
+            Self::Whole(pieces) => Some(pieces.iter().map(Bytes::len).sum()),
+            Self::Events(_) => None,
+        }
+    }
+}
+
+/// One buffer in place of small pieces.
+pub(crate) fn joined_if_small(pieces: Vec<Bytes>) -> Vec<Bytes> {
+    let total: usize = pieces.iter().map(Bytes::len).sum();
+    if pieces.len() < 2 || total > SMALL {
+        return pieces;
+    }
+    let mut joined = BytesMut::with_capacity(total);
+    pieces.iter().for_each(|piece| joined.extend_from_slice(piece));
+    vec![joined.freeze()]
+}
+
+/// A body that keeps its exchange under way until it is sent or dropped.
+pub(crate) struct Tracked {
+    body: Outgoing,
+    _exchange: Exchange,
+}
+
+impl Tracked {
+    pub(crate) fn new(body: Outgoing, exchange: Exchange) -> Self {
+        Self { body, _exchange: exchange }
+    }
+}
+
+impl Body for Tracked {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let next = match &mut self.body {
+            Outgoing::Whole(pieces) => Poll::Ready(pieces.pop_front()),
+            Outgoing::Events(events) => events.poll_next(cx),
+        };
+        next.map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(&self.body, Outgoing::Whole(pieces) if pieces.is_empty())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.length().map_or_else(SizeHint::default, |length| SizeHint::with_exact(length as u64))
+    }
+}

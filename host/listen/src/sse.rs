@@ -1,0 +1,153 @@
+//! An event stream: notifications as they come, the end last, and a sign of life in between.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use cardea_message::Notification;
+use futures_util::future::BoxFuture;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, Sleep, sleep};
+
+use crate::outgoing::joined_if_small;
+
+/// Says that the call lives. A comment: no client takes it for a message.
+const BEAT: Bytes = Bytes::from_static(b": \n\n");
+const BEFORE: Bytes = Bytes::from_static(b"event: message\ndata: ");
+const AFTER: Bytes = Bytes::from_static(b"\n\n");
+
+/// The end of a call as message pieces; none if it ends without one.
+pub(crate) type End = BoxFuture<'static, Option<Vec<Bytes>>>;
+
+/// The events of one call. It owns what drives the call, so dropping it is cancelling.
+pub(crate) struct Events {
+    notes: mpsc::Receiver<Notification>,
+    end: Option<End>,
+    ready: VecDeque<Bytes>,
+    every: Duration,
+    beat: Pin<Box<Sleep>>,
+}
+
+impl Events {
+    /// Notifications from `notes` until `end`, with a beat after each `every` of silence.
+    pub(crate) fn new(notes: mpsc::Receiver<Notification>, end: End, every: Duration) -> Self {
+        Self { notes, end: Some(end), ready: VecDeque::new(), every, beat: Box::pin(sleep(every)) }
+    }
+
+    /// Puts a message before all that comes.
+    pub(crate) fn begin_with(&mut self, notification: &Notification) {
+        self.ready.extend(event(vec![notification.bytes().clone()]));
+    }
+
+    /// A stream that says it lives before anything else.
+    pub(crate) fn begin_with_beat(&mut self) {
+        self.ready.push_back(BEAT);
+    }
+
+    /// The next bytes to send; none at the end.
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if let Some(piece) = self.ready.pop_front() {
+            return Poll::Ready(Some(piece));
+        }
+        // The call first: it is what makes notifications.
+        let Some(end) = &mut self.end else { return Poll::Ready(None) };
+        if let Poll::Ready(last) = end.as_mut().poll(cx) {
+            self.finish(last);
+            return Poll::Ready(self.ready.pop_front());
+        }
+        if let Poll::Ready(Some(notification)) = self.notes.poll_recv(cx) {
+            self.ready.extend(event(vec![notification.bytes().clone()]));
+            self.rest();
+            return Poll::Ready(self.ready.pop_front());
+        }
+        if self.beat.as_mut().poll(cx).is_ready() {
+            self.rest();
+            // Polled again at once, so that the next beat is waited for.
+            cx.waker().wake_by_ref();
+            return Poll::Ready(Some(BEAT));
+        }
+        Poll::Pending
+    }
+
+    /// What the call said before its end still goes out before it.
+    fn finish(&mut self, last: Option<Vec<Bytes>>) {
+        self.end = None;
+        while let Ok(notification) = self.notes.try_recv() {
+            self.ready.extend(event(vec![notification.bytes().clone()]));
+        }
+        self.ready.extend(last.into_iter().flat_map(event));
+    }
+
+    fn rest(&mut self) {
+        let next = Instant::now() + self.every;
+        self.beat.as_mut().reset(next);
+    }
+}
+
+/// One event around one message.
+fn event(message: Vec<Bytes>) -> Vec<Bytes> {
+    let mut pieces = Vec::with_capacity(message.len() + 2);
+    pieces.push(BEFORE);
+    pieces.extend(message.into_iter().map(on_one_line));
+    pieces.push(AFTER);
+    joined_if_small(pieces)
+}
+
+/// A line end would end the `data:` line. In JSON it only stands between values, where a blank says the same.
+fn on_one_line(piece: Bytes) -> Bytes {
+    if !piece.contains(&b'\n') && !piece.contains(&b'\r') {
+        return piece;
+    }
+    piece.iter().map(|&byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::future::{pending, poll_fn, ready};
+
+    use cardea_message::{Message, compose};
+
+    use super::*;
+
+    fn note(method: &str) -> Notification {
+        match Message::parse(compose::notification(method, None)).unwrap() {
+            Message::Notification(notification) => notification,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn text(mut events: Events) -> String {
+        let mut text = Vec::new();
+        while let Some(piece) = poll_fn(|cx| events.poll_next(cx)).await {
+            text.extend_from_slice(&piece);
+        }
+        String::from_utf8(text).unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_was_said_before_the_end_goes_out_before_it_and_lines_stay_whole() {
+        let (sender, notes) = mpsc::channel(4);
+        sender.send(note("notifications/progress")).await.unwrap();
+        let end = Box::pin(ready(Some(vec![Bytes::from_static(b"{\r\n\"id\":1}")])));
+        let text = text(Events::new(notes, end, Duration::from_secs(1))).await;
+        assert_eq!(
+            text,
+            "event: message\ndata: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\"}\n\nevent: message\ndata: {  \"id\":1}\n\n"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_is_broken_by_comments() {
+        let (_sender, notes) = mpsc::channel(1);
+        let mut events = Events::new(notes, Box::pin(pending()), Duration::from_secs(15));
+        let before = Instant::now();
+        for _ in 0..2 {
+            assert_eq!(poll_fn(|cx| events.poll_next(cx)).await.unwrap(), BEAT);
+        }
+        assert_eq!(before.elapsed(), Duration::from_secs(30));
+    }
+}

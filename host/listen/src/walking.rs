@@ -1,0 +1,94 @@
+//! A call on its way through the chain, and the choice between one JSON body and an event stream.
+
+use std::sync::Arc;
+
+use cardea_chain::{Call, Chain, Outlet, Reply};
+use cardea_message::Notification;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::time::sleep;
+
+use crate::account::Account;
+use crate::body::Share;
+use crate::limits::{Limits, OUTLET};
+use crate::respond::{self, Answered, Asked};
+use crate::sse::Events;
+
+/// A call that has begun, seen from the client's side.
+pub(crate) struct Walking {
+    /// What it was asked.
+    pub(crate) asked: Asked,
+    /// Notifications on the way to the client.
+    pub(crate) notes: mpsc::Receiver<Notification>,
+    /// The end; none if the call was cancelled.
+    pub(crate) end: BoxFuture<'static, Option<Reply>>,
+}
+
+/// What a call holds from its begin to its end.
+pub(crate) struct Holds {
+    /// Its place among the calls under way.
+    pub(crate) _place: OwnedSemaphorePermit,
+    /// Its share of the bytes in memory.
+    pub(crate) _share: Arc<Share>,
+}
+
+/// Readies the walk of a call. Nothing happens before the future is polled; dropping it cancels the call.
+pub(crate) fn begin(
+    chain: Arc<Chain>,
+    call: Call,
+    asked: &Asked,
+    holds: Holds,
+) -> (BoxFuture<'static, Reply>, mpsc::Receiver<Notification>) {
+    let (outlet, notes) = Outlet::new(OUTLET);
+    let account = Account::open(&call);
+    let asked = asked.clone();
+    let walk = async move {
+        let reply = chain.walk(Arc::new(call), &outlet).await;
+        account.close(&reply, &asked);
+        drop(holds);
+        reply
+    };
+    (walk.boxed(), notes)
+}
+
+impl Walking {
+    /// The HTTP response. As long as nothing was said, the end can still choose a status: so the stream begins only with
+    /// the first notification, or when silence has lasted so long that the client needs a sign of life.
+    pub(crate) async fn into_response(mut self, limits: &Limits) -> Answered {
+        enum First {
+            End(Option<Reply>),
+            Note(Notification),
+            Silence,
+        }
+        let first = tokio::select! {
+            biased;
+            reply = self.end.as_mut() => First::End(reply),
+            Some(notification) = self.notes.recv() => First::Note(notification),
+            () = sleep(limits.keep_alive) => First::Silence,
+        };
+        match first {
+            First::End(Some(reply)) if self.notes.is_empty() => respond::reply(reply, &self.asked),
+            First::End(reply) => {
+                self.end = std::future::ready(reply).boxed();
+                respond::events(self.into_events(limits))
+            }
+            First::Note(notification) => {
+                let mut events = self.into_events(limits);
+                events.begin_with(&notification);
+                respond::events(events)
+            }
+            First::Silence => {
+                let mut events = self.into_events(limits);
+                events.begin_with_beat();
+                respond::events(events)
+            }
+        }
+    }
+
+    fn into_events(self, limits: &Limits) -> Events {
+        let Self { asked, notes, end } = self;
+        let message = move |reply: Reply| reply.into_message(&asked.id, &asked.method, asked.name.as_deref());
+        Events::new(notes, end.map(|reply| reply.map(message)).boxed(), limits.keep_alive)
+    }
+}

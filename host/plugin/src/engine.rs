@@ -1,0 +1,154 @@
+//! The one wasmtime engine of the process: its settings, its pool of instances, and the tick that bounds how long a guest computes.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use wasmtime::component::Linker;
+use wasmtime::{Config, Enabled, EngineWeak, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
+
+use crate::code::Codes;
+use crate::guest::Guest;
+use crate::{Capabilities, EngineError, Inspection, LoadError, StageSpec, WasmStage, link};
+
+/// How often a running guest is looked at. CPU budgets count in these.
+pub(crate) const TICK: Duration = Duration::from_millis(1);
+
+/// How plugins are run.
+#[derive(Clone, Debug)]
+pub struct EngineSettings {
+    /// Where compiled code is kept between starts; none compiles anew each time. Created if it is not there, and then
+    /// only for this user.
+    pub cache_dir: Option<PathBuf>,
+    /// Most instances alive at a time, of all plugins together.
+    pub instances: u32,
+}
+
+impl Default for EngineSettings {
+    fn default() -> Self {
+        Self { cache_dir: None, instances: 1000 }
+    }
+}
+
+/// Runs plugins. One a process.
+pub struct Engine {
+    pub(crate) wasm: wasmtime::Engine,
+    pub(crate) codes: Codes,
+    linker: Linker<Guest>,
+}
+
+impl Engine {
+    /// Starts the engine.
+    pub fn new(settings: EngineSettings) -> Result<Arc<Self>, EngineError> {
+        let wasm = start(settings.instances.max(1))?;
+        let ticking = wasm.weak();
+        std::thread::Builder::new().name("cardea-tick".to_owned()).spawn(move || tick(&ticking)).map_err(EngineError::Thread)?;
+        let linker = link::always(&wasm).map_err(|fault| EngineError::Wasm(format!("{fault:#}")))?;
+        let codes = Codes::new(&wasm, settings.cache_dir)?;
+        Ok(Arc::new(Self { wasm, codes, linker }))
+    }
+
+    /// Looks at a plugin's bytes without running or compiling them.
+    pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadError> {
+        Inspection::of(bytes)
+    }
+
+    /// Makes a stage of a plugin: inspects, compiles or finds it compiled, links what is granted, and starts and tests one
+    /// instance. Whatever is wrong with the plugin or its configuration comes out here.
+    pub async fn load(
+        self: &Arc<Self>,
+        bytes: Bytes,
+        spec: StageSpec,
+        capabilities: Capabilities,
+    ) -> Result<Arc<WasmStage>, LoadError> {
+        let plugin = spec.plugin.clone();
+        self.load_unnamed(bytes, spec, capabilities).await.map_err(|fault| fault.of(&plugin))
+    }
+
+    async fn load_unnamed(
+        self: &Arc<Self>,
+        bytes: Bytes,
+        spec: StageSpec,
+        capabilities: Capabilities,
+    ) -> Result<Arc<WasmStage>, LoadError> {
+        let inspection = Inspection::of(&bytes)?;
+        inspection.check_role()?;
+        inspection.check_config(&spec.config)?;
+        WasmStage::start(self, bytes, inspection, spec, capabilities).await
+    }
+
+    /// The linker with what every plugin may import.
+    pub(crate) fn linker(&self) -> Linker<Guest> {
+        self.linker.clone()
+    }
+}
+
+/// The pool reserves address space, terabytes of it. Where there is not that much (`ulimit -v`, 39-bit machines), smaller
+/// pools are tried, and at last none: then each instance is made with its own mappings, at some four times the cost.
+fn start(instances: u32) -> Result<wasmtime::Engine, EngineError> {
+    let mut size = instances;
+    while size >= 16 {
+        match wasmtime::Engine::new(&config(Some(size))) {
+            Ok(engine) => {
+                if size < instances {
+                    tracing::warn!(wanted = instances, got = size, "less address space than wanted for plugin instances");
+                }
+                return Ok(engine);
+            }
+            Err(fault) => tracing::debug!(size, "no pool of plugin instances: {fault:#}"),
+        }
+        size /= 2;
+    }
+    tracing::warn!("no address space for a pool of plugin instances: each is mapped on its own, which is slower");
+    wasmtime::Engine::new(&config(None)).map_err(|fault| EngineError::Wasm(format!("{fault:#}")))
+}
+
+fn config(pool: Option<u32>) -> Config {
+    let mut config = Config::new();
+    config
+        .wasm_component_model(true)
+        .cranelift_opt_level(OptLevel::Speed)
+        .epoch_interruption(true)
+        // On by default in 48, and three times the cost of a call; a guest runs one call at a time anyway.
+        .concurrency_support(false)
+        .memory_init_cow(true);
+    if let Some(instances) = pool {
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pooling(instances)));
+    }
+    config
+}
+
+/// Sized for guests with a language runtime inside, not for the smallest. What is kept resident makes a fresh instance
+/// cost half (`linear_memory_keep_resident` with `pagemap_scan`, kernel 6.7 and later).
+fn pooling(instances: u32) -> PoolingAllocationConfig {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(instances)
+        .total_core_instances(instances.saturating_mul(8))
+        .total_memories(instances.saturating_mul(2))
+        .total_tables(instances.saturating_mul(4))
+        .total_stacks(instances)
+        .max_memory_size(256 << 20)
+        .max_tables_per_module(4)
+        .table_elements(100_000)
+        .max_component_instance_size(16 << 20)
+        .max_core_instance_size(16 << 20)
+        .max_memories_per_component(8)
+        .max_core_instances_per_component(64)
+        .linear_memory_keep_resident(2 << 20)
+        .table_keep_resident(512 << 10)
+        .max_unused_warm_slots(100)
+        .pagemap_scan(Enabled::Auto);
+    pool
+}
+
+/// Ends with the engine.
+fn tick(engine: &EngineWeak) {
+    loop {
+        std::thread::sleep(TICK);
+        match engine.upgrade() {
+            Some(engine) => engine.increment_epoch(),
+            None => return,
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! What the manifest says of a stage that is made of wasm.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use cardea_state::{Kv, Limiter};
+use serde_json::Value;
+
+/// What the manifest says of a stage.
+#[derive(Clone, Debug)]
+pub struct StageSpec {
+    /// The stage's name: in logs and records, and before its keys in `kv` and `limiter`.
+    pub name: String,
+    /// The plugin, as the manifest names it; for messages.
+    pub plugin: String,
+    /// Number of the generation the stage belongs to.
+    pub generation: u64,
+    /// The stage's `config` table; an object.
+    pub config: Value,
+    /// What it may use.
+    pub grants: Grants,
+    /// What it may spend.
+    pub limits: Limits,
+}
+
+/// What a stage may use beyond what every stage may.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Grants {
+    /// Keys with values that outlive calls.
+    pub kv: bool,
+    /// Limits.
+    pub limiter: bool,
+    /// The audit journal.
+    pub journal: bool,
+}
+
+impl Grants {
+    /// Whether a hook may have to wait for a back end.
+    pub(crate) fn waits(self) -> bool {
+        self.kv || self.limiter
+    }
+}
+
+/// What a stage may spend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of linear memory an instance.
+    pub memory: usize,
+    /// Time a hook may compute, to the millisecond.
+    pub cpu: Duration,
+    /// Time a hook may take by the clock; two seconds more if its grants can wait for a back end.
+    pub wall: Duration,
+    /// Hooks at a time; none lets the host choose: four times the cores, or 256 if its grants can wait.
+    pub concurrency: Option<u32>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            memory: 16 << 20,
+            cpu: Duration::from_millis(10),
+            wall: Duration::from_millis(50),
+            concurrency: None,
+        }
+    }
+}
+
+impl Limits {
+    pub(crate) fn wall_of_hook(&self, grants: Grants) -> Duration {
+        if grants.waits() { self.wall + Duration::from_secs(2) } else { self.wall }
+    }
+
+    pub(crate) fn concurrency_of(&self, grants: Grants) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        match self.concurrency {
+            Some(concurrency) => concurrency.max(1) as usize,
+            None if grants.waits() => 256,
+            None => 4 * cores(),
+        }
+    }
+}
+
+/// What stands behind the imports.
+#[derive(Clone)]
+pub struct Capabilities {
+    /// Behind `kv`.
+    pub kv: Arc<dyn Kv>,
+    /// Behind `limiter`.
+    pub limiter: Arc<dyn Limiter>,
+    /// Behind `clock`, and the time that `kv` and `limiter` count with.
+    pub clock: Clock,
+}
+
+impl Capabilities {
+    /// Both back ends, with the machine's clock.
+    pub fn new(kv: Arc<dyn Kv>, limiter: Arc<dyn Limiter>) -> Self {
+        Self { kv, limiter, clock: Clock::System }
+    }
+}
+
+/// Where the time comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Clock {
+    /// The machine's clock.
+    #[default]
+    System,
+    /// Always this one moment, milliseconds since the epoch.
+    Fixed(u64),
+}
+
+impl Clock {
+    pub(crate) fn now_ms(self) -> u64 {
+        match self {
+            Self::System => {
+                SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+            }
+            Self::Fixed(ms) => ms,
+        }
+    }
+}
