@@ -104,22 +104,14 @@ impl Deadline {
     /// Ends after `idle` without progress, and after `total` in any case.
     pub fn new(idle: Duration, total: Duration) -> Self {
         let now = Instant::now();
-        Self {
-            idle,
-            soft: now + idle.min(total),
-            hard: now + total,
-        }
+        Self { idle, soft: now + idle.min(total), hard: now + total }
     }
 
     /// The same deadline, at most `idle` away from now and between signs of life.
     #[must_use]
     pub fn within(self, idle: Duration) -> Self {
         let idle = idle.min(self.idle);
-        Self {
-            idle,
-            soft: self.soft.min(Instant::now() + idle),
-            ..self
-        }
+        Self { idle, soft: self.soft.min(Instant::now() + idle), ..self }
     }
 
     /// The moment the call ends if nothing more happens.

@@ -39,11 +39,7 @@ impl Chain {
     /// A chain of stages in manifest order. `recorder` is used only if one of them holds the journal grant.
     pub fn new(stages: Vec<Placed>, generation: u64, recorder: Arc<dyn Recorder>) -> Self {
         let keeps_journal = stages.iter().any(|placed| placed.stage.keeps_journal());
-        Self {
-            stages,
-            generation,
-            recorder: keeps_journal.then_some(recorder),
-        }
+        Self { stages, generation, recorder: keeps_journal.then_some(recorder) }
     }
 
     /// Number of the generation.
@@ -75,11 +71,7 @@ impl Chain {
                 Err(fault) => {
                     tracing::error!(stage = %placed.stage.name(), kind = fault.kind.as_str(), "authenticator failed: {}", fault.inside);
                     let inside = format!("stage {} failed: {}", placed.stage.name(), fault.inside);
-                    return Err(Refusal::new(
-                        RefusalKind::Unavailable,
-                        "Authentication is not available",
-                        inside,
-                    ));
+                    return Err(Refusal::new(RefusalKind::Unavailable, "Authentication is not available", inside));
                 }
             }
         }
@@ -92,9 +84,7 @@ impl Chain {
 
     /// Records an exchange that room 2 refused. There is no call yet, and still one record.
     pub async fn record_refused(&self, call: &Arc<Call>, refusal: &Refusal) {
-        Trail::new(call, self.generation, self.recorder.clone())
-            .finish(&Reply::refused(refusal.clone()))
-            .await;
+        Trail::new(call, self.generation, self.recorder.clone()).finish(&Reply::refused(refusal.clone())).await;
     }
 }
 
@@ -111,12 +101,7 @@ impl Placed {
             Side::Stage,
             FaultKind::StageFailed,
             "A policy stage is not available",
-            format!(
-                "{} of stage {name}: {}: {}",
-                hook.as_str(),
-                fault.kind.as_str(),
-                fault.inside
-            ),
+            format!("{} of stage {name}: {}: {}", hook.as_str(), fault.kind.as_str(), fault.inside),
         )
     }
 }

@@ -32,11 +32,7 @@ impl Scratch {
     /// Reads what `plugin` wrote under `key`.
     pub fn read(&self, plugin: &str, key: &str) -> Option<&Bytes> {
         let notes = self.0.as_ref()?;
-        notes
-            .iter()
-            .rev()
-            .find(|(owner, name, _)| &**owner == plugin && name == key)
-            .map(|(_, _, value)| value)
+        notes.iter().rev().find(|(owner, name, _)| &**owner == plugin && name == key).map(|(_, _, value)| value)
     }
 
     /// Adds the notes of one hook.

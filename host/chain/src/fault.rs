@@ -60,34 +60,19 @@ pub enum FaultKind {
 impl Fault {
     /// A fault with both sentences.
     pub fn new(side: Side, kind: FaultKind, outside: impl Into<String>, inside: impl Into<String>) -> Self {
-        Self {
-            side,
-            kind,
-            outside: outside.into(),
-            inside: inside.into(),
-        }
+        Self { side, kind, outside: outside.into(), inside: inside.into() }
     }
 
     /// A name that does not exist, in the words every hidden name gets too.
     pub fn unknown_name(method: &cardea_message::Method, name: &str) -> Self {
         let (outside, kind) = (unknown_name_wording(method, name), FaultKind::UnknownName);
-        Self {
-            side: Side::Client,
-            kind,
-            inside: outside.clone(),
-            outside,
-        }
+        Self { side: Side::Client, kind, inside: outside.clone(), outside }
     }
 
     /// A method this endpoint does not have.
     pub fn unknown_method(method: &cardea_message::Method) -> Self {
         let outside = format!("Method not found: {}", method.as_str());
-        Self {
-            side: Side::Client,
-            kind: FaultKind::UnknownMethod,
-            inside: outside.clone(),
-            outside,
-        }
+        Self { side: Side::Client, kind: FaultKind::UnknownMethod, inside: outside.clone(), outside }
     }
 
     /// The deadline passed while `whom` was asked.

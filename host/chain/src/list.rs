@@ -105,24 +105,13 @@ impl Listing {
     /// Reads a list result. None if it has no array where one belongs; an item without an id cannot be judged and is
     /// an item with an empty one, which no policy names.
     pub fn read(call: &Call, kind: ItemKind, result: Bytes) -> Option<Self> {
-        let (_, array) = json::members(&result)?
-            .into_iter()
-            .find(|(key, _)| key == kind.member())?;
+        let (_, array) = json::members(&result)?.into_iter().find(|(key, _)| key == kind.member())?;
         let spans: Vec<_> = json::elements(&result[array.clone()])?
             .into_iter()
             .map(|span| span.start + array.start..span.end + array.start)
             .collect();
-        let items = spans
-            .iter()
-            .map(|span| item(call, kind, &result[span.clone()]))
-            .collect();
-        Some(Self {
-            kind,
-            items,
-            result,
-            array,
-            spans,
-        })
+        let items = spans.iter().map(|span| item(call, kind, &result[span.clone()])).collect();
+        Some(Self { kind, items, result, array, spans })
     }
 
     /// The same page cut into pages of at most `size` items, for the stages; one `Arc` again if it is small enough.
@@ -137,11 +126,7 @@ impl Listing {
             array: page.array.clone(),
             spans: spans.to_vec(),
         };
-        page.items
-            .chunks(size)
-            .zip(page.spans.chunks(size))
-            .map(|chunk| Arc::new(cut(chunk)))
-            .collect()
+        page.items.chunks(size).zip(page.spans.chunks(size)).map(|chunk| Arc::new(cut(chunk))).collect()
     }
 
     /// The raw definition of an item.
@@ -197,16 +182,6 @@ fn item(call: &Call, kind: ItemKind, definition: &[u8]) -> Item {
         Some(place) => (place.server, place.native),
         None => (call.server.clone().unwrap_or_else(|| Arc::from("")), id.clone()),
     };
-    let digest = Sha256::digest(definition)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    Item {
-        kind,
-        id,
-        native_id,
-        server,
-        digest,
-        hints: head.annotations.unwrap_or_default(),
-    }
+    let digest = Sha256::digest(definition).iter().map(|byte| format!("{byte:02x}")).collect();
+    Item { kind, id, native_id, server, digest, hints: head.annotations.unwrap_or_default() }
 }

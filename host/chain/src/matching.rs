@@ -17,12 +17,7 @@ pub struct Matcher {
 impl Matcher {
     /// A matcher of four lists of patterns.
     pub fn new<S: AsRef<str>>(endpoints: &[S], servers: &[S], methods: &[S], names: &[S]) -> Self {
-        let compile = |patterns: &[S]| {
-            patterns
-                .iter()
-                .map(|pattern| WildMatch::new(pattern.as_ref()))
-                .collect()
-        };
+        let compile = |patterns: &[S]| patterns.iter().map(|pattern| WildMatch::new(pattern.as_ref())).collect();
         Self {
             endpoints: compile(endpoints),
             servers: compile(servers),
@@ -69,15 +64,9 @@ mod tests {
         };
         assert!(matcher(&[], &[], &[], &[]).covers("/mcp", None));
         assert!(matcher(&["/servers/*"], &["git*"], &[], &[]).covers("/servers/git/mcp", Some("git")));
-        assert!(
-            !matcher(&[], &["*"], &[], &[]).covers("/mcp", None),
-            "a call for all servers has none"
-        );
+        assert!(!matcher(&[], &["*"], &[], &[]).covers("/mcp", None), "a call for all servers has none");
         assert!(!matcher(&[], &[], &["tools/call"], &[]).covers("/mcp", None));
-        assert!(
-            !matcher(&[], &[], &[], &["*"]).covers("/mcp", None),
-            "a method without a name has none"
-        );
+        assert!(!matcher(&[], &[], &[], &["*"]).covers("/mcp", None), "a method without a name has none");
         assert!(!matcher(&["/servers/*"], &[], &[], &[]).covers("/mcp", None));
     }
 }

@@ -148,9 +148,7 @@ impl Trail {
 
     fn record(&mut self, reply: Option<&Reply>) -> Record {
         let call = &self.call;
-        let document = reply
-            .map(|reply| reply.document(&call.method, call.name.as_deref()))
-            .unwrap_or_default();
+        let document = reply.map(|reply| reply.document(&call.method, call.name.as_deref())).unwrap_or_default();
         let (outcome, blame, detail, reason) = verdict(reply);
         Record {
             at_ms: millis(call.received),
@@ -194,18 +192,12 @@ fn verdict(reply: Option<&Reply>) -> (&'static str, &'static str, Option<String>
         Origin::House => "house",
     };
     match &reply.answer {
-        Answer::Refused(refusal) => (
-            "refused",
-            blame,
-            Some(refusal.kind.as_str().to_owned()),
-            Some(refusal.reason.clone()),
-        ),
-        Answer::Failed(fault) => (
-            "failed",
-            fault.side.as_str(),
-            Some(fault.word().to_owned()),
-            Some(fault.inside.clone()),
-        ),
+        Answer::Refused(refusal) => {
+            ("refused", blame, Some(refusal.kind.as_str().to_owned()), Some(refusal.reason.clone()))
+        }
+        Answer::Failed(fault) => {
+            ("failed", fault.side.as_str(), Some(fault.word().to_owned()), Some(fault.inside.clone()))
+        }
         Answer::Message(_) | Answer::Result(_) => match (reply.result(), &reply.answer) {
             (Some(result), _) if is_tool_error(&result) => ("tool-error", blame, None, None),
             (Some(_), _) => ("ok", blame, None, None),
@@ -218,9 +210,7 @@ fn verdict(reply: Option<&Reply>) -> (&'static str, &'static str, Option<String>
 }
 
 fn is_tool_error(result: &[u8]) -> bool {
-    let span = Pointer::parse("/isError")
-        .ok()
-        .and_then(|pointer| json::find(result, &pointer));
+    let span = Pointer::parse("/isError").ok().and_then(|pointer| json::find(result, &pointer));
     span.is_some_and(|span| &result[span] == b"true")
 }
 
@@ -238,11 +228,8 @@ fn payload(includes: &[Include], call: &[u8], reply: &[u8]) -> Map<String, Value
             let Ok(pointer) = Pointer::parse(&wish.pointer) else {
                 continue;
             };
-            let strictest = wishes
-                .iter()
-                .filter(|other| other.pointer == wish.pointer)
-                .map(|other| other.treatment)
-                .max();
+            let strictest =
+                wishes.iter().filter(|other| other.pointer == wish.pointer).map(|other| other.treatment).max();
             let Some(span) = json::find(text, &pointer) else {
                 continue;
             };
@@ -267,15 +254,8 @@ fn payload(includes: &[Include], call: &[u8], reply: &[u8]) -> Map<String, Value
 /// A kept value, less what a longer pointer hashes or drops.
 fn without_stricter(value: &[u8], at: &Pointer, wishes: &[&Include]) -> Value {
     let mut text = value.to_vec();
-    for wish in wishes
-        .iter()
-        .filter(|wish| wish.treatment != Treatment::Keep && wish.pointer != at.as_str())
-    {
-        let Some(rest) = wish
-            .pointer
-            .strip_prefix(at.as_str())
-            .filter(|rest| rest.starts_with('/'))
-        else {
+    for wish in wishes.iter().filter(|wish| wish.treatment != Treatment::Keep && wish.pointer != at.as_str()) {
+        let Some(rest) = wish.pointer.strip_prefix(at.as_str()).filter(|rest| rest.starts_with('/')) else {
             continue;
         };
         let Ok(inner) = Pointer::parse(rest) else { continue };
@@ -297,13 +277,11 @@ fn without_stricter(value: &[u8], at: &Pointer, wishes: &[&Include]) -> Value {
 }
 
 fn digest(value: &[u8]) -> String {
-    Sha256::digest(value)
-        .iter()
-        .fold(String::from("sha256:"), |mut hex, byte| {
-            use std::fmt::Write;
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+    Sha256::digest(value).iter().fold(String::from("sha256:"), |mut hex, byte| {
+        use std::fmt::Write;
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 fn millis(time: SystemTime) -> u64 {

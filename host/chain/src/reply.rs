@@ -41,34 +41,22 @@ pub enum Answer {
 impl Reply {
     /// The server's own message.
     pub fn from_server(response: Response) -> Self {
-        Self {
-            origin: Origin::Server,
-            answer: Answer::Message(response),
-        }
+        Self { origin: Origin::Server, answer: Answer::Message(response) }
     }
 
     /// A result the gateway composed.
     pub fn from_house(result: impl Into<Bytes>) -> Self {
-        Self {
-            origin: Origin::House,
-            answer: Answer::Result(result.into()),
-        }
+        Self { origin: Origin::House, answer: Answer::Result(result.into()) }
     }
 
     /// A result a stage gave.
     pub fn from_stage(result: impl Into<Bytes>) -> Self {
-        Self {
-            origin: Origin::Stage,
-            answer: Answer::Result(result.into()),
-        }
+        Self { origin: Origin::Stage, answer: Answer::Result(result.into()) }
     }
 
     /// A refusal.
     pub fn refused(refusal: Refusal) -> Self {
-        Self {
-            origin: Origin::Stage,
-            answer: Answer::Refused(refusal),
-        }
+        Self { origin: Origin::Stage, answer: Answer::Refused(refusal) }
     }
 
     /// True for anything but a result.
@@ -107,9 +95,7 @@ impl Reply {
                 let span = match &response.outcome {
                     Outcome::Result(span) | Outcome::Error(span) => span.clone(),
                 };
-                let spliced = Splice::new(response.bytes().clone())
-                    .replace(span, document)
-                    .into_bytes();
+                let spliced = Splice::new(response.bytes().clone()).replace(span, document).into_bytes();
                 match Message::parse_reply(spliced) {
                     Ok(Message::Response(edited)) => Answer::Message(edited),
                     _ => Answer::Failed(Fault::new(
@@ -131,10 +117,9 @@ impl Reply {
         match self.answer {
             Answer::Message(response) => response.with_id(id).into_pieces(),
             Answer::Result(result) => vec![compose::result(id, &result)],
-            Answer::Refused(refusal) => vec![compose::error(
-                Some(id),
-                &Wording::of_refusal(&refusal, method, name).error,
-            )],
+            Answer::Refused(refusal) => {
+                vec![compose::error(Some(id), &Wording::of_refusal(&refusal, method, name).error)]
+            }
             Answer::Failed(fault) => vec![compose::error(Some(id), &Wording::of_fault(&fault).error)],
         }
     }
@@ -142,14 +127,7 @@ impl Reply {
 
 impl From<Fault> for Reply {
     fn from(fault: Fault) -> Self {
-        let origin = if fault.side == Side::Stage {
-            Origin::Stage
-        } else {
-            Origin::House
-        };
-        Self {
-            origin,
-            answer: Answer::Failed(fault),
-        }
+        let origin = if fault.side == Side::Stage { Origin::Stage } else { Origin::House };
+        Self { origin, answer: Answer::Failed(fault) }
     }
 }

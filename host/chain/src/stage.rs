@@ -43,10 +43,7 @@ pub trait Stage: Send + Sync + 'static {
     /// Room 6: orders the endpoints.
     fn choose<'a>(&'a self, _call: &'a Arc<Call>, candidates: &'a [Candidate]) -> HookFuture<'a, Choice> {
         let order = candidates.iter().map(|candidate| candidate.id.clone()).collect();
-        ready(Choice {
-            order,
-            ..Choice::default()
-        })
+        ready(Choice { order, ..Choice::default() })
     }
 
     /// Room 8: judges a reply.
@@ -61,10 +58,7 @@ pub type HookFuture<'a, T> = BoxFuture<'a, HookResult<T>>;
 pub type HookResult<T> = Result<Done<T>, HookFault>;
 
 fn ready<'a, T: Send + 'a>(verdict: T) -> HookFuture<'a, T> {
-    Box::pin(std::future::ready(Ok(Done {
-        verdict,
-        effects: Effects::default(),
-    })))
+    Box::pin(std::future::ready(Ok(Done { verdict, effects: Effects::default() })))
 }
 
 /// A hook that returned.
@@ -77,10 +71,7 @@ pub struct Done<T> {
 
 impl<T> From<T> for Done<T> {
     fn from(verdict: T) -> Self {
-        Self {
-            verdict,
-            effects: Effects::default(),
-        }
+        Self { verdict, effects: Effects::default() }
     }
 }
 
@@ -96,10 +87,7 @@ pub struct HookFault {
 impl HookFault {
     /// A hook whose answer makes no sense.
     pub fn bad_answer(inside: impl Into<String>) -> Self {
-        Self {
-            kind: HookFaultKind::BadAnswer,
-            inside: inside.into(),
-        }
+        Self { kind: HookFaultKind::BadAnswer, inside: inside.into() }
     }
 }
 

@@ -76,13 +76,7 @@ mod tests {
     #[test]
     fn keys_of_different_identities_never_meet() {
         let of = |tenant: &str, issuer: &str, id: &str| {
-            Subject {
-                tenant: tenant.into(),
-                issuer: issuer.into(),
-                id: id.into(),
-                ..Subject::default()
-            }
-            .key()
+            Subject { tenant: tenant.into(), issuer: issuer.into(), id: id.into(), ..Subject::default() }.key()
         };
         assert_ne!(of("a", "b", "c"), of("", "ab", "c"));
         assert_ne!(of("a", "1:b", "c"), of("a1:", "b", "c"));

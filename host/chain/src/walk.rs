@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use cardea_message::{JsonFault, json};
 use futures_util::StreamExt;
 use tokio::time::{Instant, timeout_at};
 
 use crate::record::Trail;
 use crate::wording::tool_result;
 use crate::{
-    Call, CallVerdict, Candidate, Chain, Effects, Endpoint, Event, Exchange, Fault, FaultKind, Hook, HookFault,
+    Answer, Call, CallVerdict, Candidate, Chain, Effects, Endpoint, Event, Exchange, Fault, FaultKind, Hook, HookFault,
     ItemKind, Listing, Outlet, Placed, Refusal, Reply, ReplyVerdict, Side, Step, Target,
 };
 
@@ -53,10 +54,7 @@ impl Walk<'_> {
         self.address(&target);
         let (reply, reached) = match self.inward().await {
             Inward::Stopped(reply, reached) => (reply, reached),
-            Inward::Passed => (
-                self.ask(&target).await.unwrap_or_else(Reply::from),
-                self.chain.stages.len(),
-            ),
+            Inward::Passed => (self.ask(&target).await.unwrap_or_else(Reply::from), self.chain.stages.len()),
         };
         self.outward(reply, reached).await
     }
@@ -117,10 +115,7 @@ impl Walk<'_> {
             Exchange::Open(events) => events,
         };
         loop {
-            match timeout_at(deadline.at(), events.next())
-                .await
-                .map_err(|_| Fault::deadline(&whom))?
-            {
+            match timeout_at(deadline.at(), events.next()).await.map_err(|_| Fault::deadline(&whom))? {
                 Some(Ok(Event::Notification(notification))) => {
                     deadline.extend();
                     self.outlet.send(notification).await;
@@ -134,11 +129,7 @@ impl Walk<'_> {
 
     /// Room 6. With one endpoint and no stage to ask, nothing happens.
     async fn choose<'t>(&mut self, endpoints: &'t [Endpoint]) -> Result<&'t Endpoint, Fault> {
-        let router = self
-            .chain
-            .stages
-            .iter()
-            .find(|p| p.stage.hooks().has(Hook::Route) && p.matcher.call(&self.call));
+        let router = self.chain.stages.iter().find(|p| p.stage.hooks().has(Hook::Route) && p.matcher.call(&self.call));
         if let Some(placed) = router {
             let candidates: Vec<Candidate> = endpoints.iter().map(|endpoint| endpoint.facts.clone()).collect();
             let started = Instant::now();
@@ -146,11 +137,7 @@ impl Walk<'_> {
                 Ok(done) => {
                     let step = Step::of(placed, Hook::Route, started).word("choose");
                     self.commit_but_edits(placed, done.effects, step);
-                    let first = done
-                        .verdict
-                        .order
-                        .iter()
-                        .find_map(|id| endpoints.iter().find(|e| e.facts.id == *id));
+                    let first = done.verdict.order.iter().find_map(|id| endpoints.iter().find(|e| e.facts.id == *id));
                     return first.ok_or_else(|| no_endpoint(placed.stage.name()));
                 }
                 Err(fault) => {
@@ -163,14 +150,13 @@ impl Walk<'_> {
             }
         }
         let healthy = endpoints.iter().find(|endpoint| endpoint.facts.healthy);
-        healthy
-            .or_else(|| endpoints.first())
-            .ok_or_else(|| no_endpoint("the registry"))
+        healthy.or_else(|| endpoints.first()).ok_or_else(|| no_endpoint("the registry"))
     }
 
     /// Room 8, in reverse order, for the stages whose turn came. Lists are thinned out first: what a subject may not see
     /// is not shown to content stages as if it had been.
     async fn outward(&mut self, reply: Reply, reached: usize) -> Reply {
+        let reply = if self.is_read(reached) { self.checked(reply) } else { reply };
         let mut reply = Arc::new(self.thinned(reply).await);
         for placed in self.chain.stages[..reached].iter().rev() {
             if !placed.stage.hooks().has(Hook::Reply) || !placed.matcher.call(&self.call) {
@@ -202,6 +188,22 @@ impl Walk<'_> {
             }
         }
         Arc::unwrap_or_clone(reply)
+    }
+
+    /// Whether a stage is going to read the reply.
+    fn is_read(&self, reached: usize) -> bool {
+        let reads = |placed: &Placed, hook| placed.stage.hooks().has(hook) && placed.matcher.call(&self.call);
+        self.chain.stages[..reached].iter().any(|placed| reads(placed, Hook::Reply))
+            || (self.call.method.is_list() && self.chain.stages.iter().any(|placed| reads(placed, Hook::List)))
+    }
+
+    /// A server's reply was taken by its envelope alone. Before a stage judges what is inside, the whole of it must be
+    /// JSON that two parsers read alike: a duplicate key would show the stage one value and the client another.
+    fn checked(&self, reply: Reply) -> Reply {
+        match (&reply.answer, json::check(&reply.document(&self.call.method, self.call.name.as_deref()))) {
+            (Answer::Message(_), Err(fault)) => ambiguous(&fault).into(),
+            _ => reply,
+        }
     }
 
     /// `on-list`: asks every stage that has it about the items of a list result.
@@ -268,9 +270,7 @@ impl Walk<'_> {
         self.trail.commit(placed.stage.name(), &mut effects);
         self.held.append(&mut effects.held);
         if !effects.scratch.is_empty() {
-            Arc::make_mut(&mut self.call)
-                .scratch
-                .commit(placed.stage.name(), effects.scratch);
+            Arc::make_mut(&mut self.call).scratch.commit(placed.stage.name(), effects.scratch);
         }
     }
 
@@ -312,19 +312,11 @@ impl Step {
     }
 
     fn refuse(self, refusal: &Refusal) -> Self {
-        Self {
-            verdict: "refuse",
-            reason: Some(refusal.reason.clone()),
-            ..self
-        }
+        Self { verdict: "refuse", reason: Some(refusal.reason.clone()), ..self }
     }
 
     fn fault(self, fault: &HookFault) -> Self {
-        Self {
-            verdict: "fault",
-            reason: Some(format!("{}: {}", fault.kind.as_str(), fault.inside)),
-            ..self
-        }
+        Self { verdict: "fault", reason: Some(format!("{}: {}", fault.kind.as_str(), fault.inside)), ..self }
     }
 }
 
@@ -344,6 +336,11 @@ fn no_endpoint(who: &str) -> Fault {
         "No endpoint of the server can take the call",
         format!("{who} left no endpoint to try"),
     )
+}
+
+fn ambiguous(fault: &JsonFault) -> Fault {
+    let outside = "The server's reply is not sound JSON";
+    Fault::new(Side::Server, FaultKind::BadReply, outside, format!("the reply's result or error: {fault}"))
 }
 
 fn unreadable_list(kind: ItemKind) -> Fault {

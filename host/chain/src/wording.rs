@@ -38,14 +38,8 @@ pub struct Wording {
 }
 
 /// Response headers a stage may set with a refusal.
-const STAGE_HEADERS: [&str; 6] = [
-    "retry-after",
-    "ratelimit",
-    "ratelimit-policy",
-    "ratelimit-limit",
-    "ratelimit-remaining",
-    "ratelimit-reset",
-];
+const STAGE_HEADERS: [&str; 6] =
+    ["retry-after", "ratelimit", "ratelimit-policy", "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"];
 
 impl Wording {
     /// Words a refusal. `name` is what the client asked for.
@@ -60,15 +54,7 @@ impl Wording {
             RefusalKind::Unavailable => (503, code::UNAVAILABLE),
         };
         let data = refusal_data(refusal);
-        Self {
-            status,
-            error: ErrorObject {
-                code,
-                message: refusal.message.clone(),
-                data,
-            },
-            headers: headers(refusal),
-        }
+        Self { status, error: ErrorObject { code, message: refusal.message.clone(), data }, headers: headers(refusal) }
     }
 
     /// Words a fault. Only `outside` is told.
@@ -84,15 +70,7 @@ impl Wording {
             FaultKind::StageFailed => (503, code::UNAVAILABLE),
             FaultKind::Internal => (500, error::INTERNAL),
         };
-        Self {
-            status,
-            error: ErrorObject {
-                code,
-                message: fault.outside.clone(),
-                data: None,
-            },
-            headers: Vec::new(),
-        }
+        Self { status, error: ErrorObject { code, message: fault.outside.clone(), data: None }, headers: Vec::new() }
     }
 }
 
@@ -118,17 +96,12 @@ fn refusal_data(refusal: &Refusal) -> Option<Box<RawValue>> {
         _ => Map::new(),
     };
     if let Some(after) = refusal.retry_after {
-        data.entry("retryAfterMs")
-            .or_insert_with(|| (after.as_millis() as u64).into());
+        data.entry("retryAfterMs").or_insert_with(|| (after.as_millis() as u64).into());
     }
     if !refusal.scopes.is_empty() {
         data.entry("scopes").or_insert_with(|| refusal.scopes.clone().into());
     }
-    if data.is_empty() {
-        None
-    } else {
-        serde_json::value::to_raw_value(&data).ok()
-    }
+    if data.is_empty() { None } else { serde_json::value::to_raw_value(&data).ok() }
 }
 
 fn headers(refusal: &Refusal) -> Vec<(String, String)> {
@@ -145,17 +118,11 @@ fn headers(refusal: &Refusal) -> Vec<(String, String)> {
         && !headers.iter().any(|(name, _)| name == "retry-after")
     {
         // RFC 9110 section 10.2.3 knows whole seconds only; rounding up keeps an obedient client from coming too early.
-        headers.push((
-            "retry-after".to_owned(),
-            after.as_millis().div_ceil(1000).max(1).to_string(),
-        ));
+        headers.push(("retry-after".to_owned(), after.as_millis().div_ceil(1000).max(1).to_string()));
     }
     if refusal.kind == RefusalKind::InsufficientScope {
         let scope = refusal.scopes.join(" ");
-        headers.push((
-            "www-authenticate".to_owned(),
-            format!(r#"Bearer error="insufficient_scope", scope="{scope}""#),
-        ));
+        headers.push(("www-authenticate".to_owned(), format!(r#"Bearer error="insufficient_scope", scope="{scope}""#)));
     }
     if refusal.kind == RefusalKind::Unauthenticated && !headers.iter().any(|(name, _)| name == "www-authenticate") {
         headers.push(("www-authenticate".to_owned(), "Bearer".to_owned()));
@@ -176,10 +143,7 @@ mod tests {
         let wording = Wording::of_refusal(&refusal, &Method::TOOLS_CALL, Some("x"));
         assert_eq!(wording.status, 429);
         assert_eq!(wording.headers, vec![("retry-after".to_owned(), "2".to_owned())]);
-        assert_eq!(
-            wording.error.data.map(|data| data.get().to_owned()).as_deref(),
-            Some(r#"{"retryAfterMs":1200}"#)
-        );
+        assert_eq!(wording.error.data.map(|data| data.get().to_owned()).as_deref(), Some(r#"{"retryAfterMs":1200}"#));
     }
 
     #[test]
@@ -187,12 +151,8 @@ mod tests {
         let refusal = Refusal::new(RefusalKind::Forbidden, "no", "rule 7 of acme");
         let told = Wording::of_refusal(&refusal, &Method::TOOLS_CALL, Some("x"));
         assert!(!told.error.message.contains("acme") && told.error.data.is_none());
-        let fault = Fault::new(
-            crate::Side::Server,
-            FaultKind::Unreachable,
-            "The server is not reachable",
-            "10.0.0.7:99",
-        );
+        let fault =
+            Fault::new(crate::Side::Server, FaultKind::Unreachable, "The server is not reachable", "10.0.0.7:99");
         assert_eq!(Wording::of_fault(&fault).error.message, "The server is not reachable");
     }
 
@@ -201,9 +161,7 @@ mod tests {
         let hidden = Refusal::new(RefusalKind::Unknown, "you may not know", "hidden");
         let unknown = Fault::unknown_name(&Method::TOOLS_CALL, "rm");
         assert_eq!(
-            Wording::of_refusal(&hidden, &Method::TOOLS_CALL, Some("rm"))
-                .error
-                .to_json(),
+            Wording::of_refusal(&hidden, &Method::TOOLS_CALL, Some("rm")).error.to_json(),
             Wording::of_fault(&unknown).error.to_json()
         );
     }
@@ -211,10 +169,7 @@ mod tests {
     #[test]
     fn stages_cannot_set_headers_beyond_the_list() {
         let mut refusal = Refusal::new(RefusalKind::Forbidden, "no", "no");
-        refusal.headers = vec![
-            ("set-cookie".into(), "a=b".into()),
-            ("www-authenticate".into(), "Basic".into()),
-        ];
+        refusal.headers = vec![("set-cookie".into(), "a=b".into()), ("www-authenticate".into(), "Basic".into())];
         assert_eq!(Wording::of_refusal(&refusal, &Method::TOOLS_CALL, None).headers, vec![]);
     }
 }

@@ -20,16 +20,8 @@ struct Story {
 impl Story {
     fn new(answer: &str) -> Self {
         let diary = Diary::default();
-        let server = FakeServer {
-            answer: answer.to_owned(),
-            hang: false,
-            diary: Arc::clone(&diary),
-        };
-        Self {
-            diary,
-            server: Arc::new(server),
-            kept: Arc::default(),
-        }
+        let server = FakeServer { answer: answer.to_owned(), hang: false, diary: Arc::clone(&diary) };
+        Self { diary, server: Arc::new(server), kept: Arc::default() }
     }
 
     fn stage(&self, name: &str) -> FakeStage {
@@ -43,8 +35,7 @@ impl Story {
     }
 
     async fn call(&self, stages: Vec<Placed>) -> Reply {
-        self.walk(stages, Method::TOOLS_CALL, r#"{"name":"read"}"#, Some("read"))
-            .await
+        self.walk(stages, Method::TOOLS_CALL, r#"{"name":"read"}"#, Some("read")).await
     }
 
     fn diary(&self) -> Vec<String> {
@@ -72,13 +63,8 @@ fn refusal(kind: RefusalKind) -> HookResult<CallVerdict> {
 #[tokio::test]
 async fn stages_run_in_order_inward_and_in_reverse_outward() {
     let story = Story::new(OK);
-    let reply = story
-        .call(vec![story.stage("a").placed(), story.stage("b").placed()])
-        .await;
-    assert_eq!(
-        story.diary(),
-        ["a.call", "b.call", r#"server {"name":"read"}"#, "b.reply", "a.reply"]
-    );
+    let reply = story.call(vec![story.stage("a").placed(), story.stage("b").placed()]).await;
+    assert_eq!(story.diary(), ["a.call", "b.call", r#"server {"name":"read"}"#, "b.reply", "a.reply"]);
     assert_eq!(
         text(reply),
         r#"{"result": {"a" : 1}, "jsonrpc":"2.0","id":3}"#,
@@ -96,9 +82,7 @@ async fn a_refusal_is_seen_by_the_stages_before_it_and_by_nobody_else() {
         Ok(ReplyVerdict::Pass.into())
     });
     let second = story.stage("b").calls(|_| refusal(RefusalKind::Forbidden));
-    let reply = story
-        .call(vec![first.placed(), second.placed(), story.stage("c").placed()])
-        .await;
+    let reply = story.call(vec![first.placed(), second.placed(), story.stage("c").placed()]).await;
     assert_eq!(story.diary(), ["a.call", "b.call", "a.reply"]);
     assert_eq!(*seen.lock().unwrap(), Some((Origin::Stage, true)));
     assert!(text(reply).contains("-32011"));
@@ -108,18 +92,10 @@ async fn a_refusal_is_seen_by_the_stages_before_it_and_by_nobody_else() {
 async fn an_answer_spares_the_server_and_is_still_masked_by_earlier_stages() {
     let story = Story::new(OK);
     let mask = story.stage("mask").replies(|_, _| {
-        let effects = Effects {
-            reply: Some(Bytes::from_static(br#"{"masked":true}"#)),
-            ..Effects::default()
-        };
-        Ok(Done {
-            verdict: ReplyVerdict::Pass,
-            effects,
-        })
+        let effects = Effects { reply: Some(Bytes::from_static(br#"{"masked":true}"#)), ..Effects::default() };
+        Ok(Done { verdict: ReplyVerdict::Pass, effects })
     });
-    let cache = story
-        .stage("cache")
-        .calls(|_| Ok(CallVerdict::Answer(Bytes::from_static(b"{}")).into()));
+    let cache = story.stage("cache").calls(|_| Ok(CallVerdict::Answer(Bytes::from_static(b"{}")).into()));
     let reply = story.call(vec![mask.placed(), cache.placed()]).await;
     assert_eq!(text(reply), r#"{"jsonrpc":"2.0","id":3,"result":{"masked":true}}"#);
 }
@@ -133,61 +109,36 @@ async fn edits_of_arguments_reach_later_stages_and_the_server() {
             edited: vec!["/arguments".into()],
             ..Effects::default()
         };
-        Ok(Done {
-            verdict: CallVerdict::Pass,
-            effects,
-        })
+        Ok(Done { verdict: CallVerdict::Pass, effects })
     });
     let later = story.stage("later").journal().calls(|call| {
         assert_eq!(call.params(), br#"{"name":"read","arguments":{}}"#);
         Ok(CallVerdict::Pass.into())
     });
     story.call(vec![shape.placed(), later.placed()]).await;
-    assert!(
-        story
-            .diary()
-            .contains(&r#"server {"name":"read","arguments":{}}"#.to_owned())
-    );
+    assert!(story.diary().contains(&r#"server {"name":"read","arguments":{}}"#.to_owned()));
     assert_eq!(story.record()["steps"][0]["edited"][0], "/arguments");
 }
 
 #[tokio::test]
 async fn a_failing_stage_refuses_the_call_and_says_nothing_of_the_inside() {
     let story = Story::new(OK);
-    let broken = || {
-        Err(HookFault {
-            kind: HookFaultKind::Trap,
-            inside: "wasm trap: unreachable at 0xbeef".into(),
-        })
-    };
-    let reply = story
-        .call(vec![
-            story.stage("a").role(Role::Content).calls(move |_| broken()).placed(),
-        ])
-        .await;
+    let broken = || Err(HookFault { kind: HookFaultKind::Trap, inside: "wasm trap: unreachable at 0xbeef".into() });
+    let reply = story.call(vec![story.stage("a").role(Role::Content).calls(move |_| broken()).placed()]).await;
     let told = text(reply);
     assert!(told.contains("-32014") && !told.contains("0xbeef"), "{told}");
 }
 
 #[tokio::test]
 async fn only_stages_that_decide_nothing_may_be_skipped() {
-    for (role, passes) in [
-        (Role::Observe, true),
-        (Role::Content, true),
-        (Role::Rights, false),
-        (Role::Identity, false),
-    ] {
+    for (role, passes) in [(Role::Observe, true), (Role::Content, true), (Role::Rights, false), (Role::Identity, false)]
+    {
         let story = Story::new(OK);
-        let broken = story.stage("a").role(role).calls(|_| {
-            Err(HookFault {
-                kind: HookFaultKind::CpuBudget,
-                inside: "loop".into(),
-            })
-        });
-        let placed = Placed {
-            on_error: OnError::Skip,
-            ..broken.placed()
-        };
+        let broken = story
+            .stage("a")
+            .role(role)
+            .calls(|_| Err(HookFault { kind: HookFaultKind::CpuBudget, inside: "loop".into() }));
+        let placed = Placed { on_error: OnError::Skip, ..broken.placed() };
         assert_eq!(story.call(vec![placed]).await.is_error(), !passes, "{role:?}");
     }
 }
@@ -204,13 +155,7 @@ async fn what_a_stage_holds_is_given_back_when_the_call_ends_however_it_ends() {
         let back = Arc::clone(back);
         story.stage("limit").role(Role::Limit).calls(move |_| {
             let held: Vec<Box<dyn std::any::Any + Send + Sync>> = vec![Box::new(Permit(Arc::clone(&back)))];
-            Ok(Done {
-                verdict: CallVerdict::Pass,
-                effects: Effects {
-                    held,
-                    ..Effects::default()
-                },
-            })
+            Ok(Done { verdict: CallVerdict::Pass, effects: Effects { held, ..Effects::default() } })
         })
     };
 
@@ -224,19 +169,10 @@ async fn what_a_stage_holds_is_given_back_when_the_call_ends_however_it_ends() {
     assert!(back.load(Ordering::SeqCst));
 
     let (mut story, back) = (Story::new(OK), Arc::new(AtomicBool::new(false)));
-    story.server = Arc::new(FakeServer {
-        answer: OK.into(),
-        hang: true,
-        diary: Arc::clone(&story.diary),
-    });
+    story.server = Arc::new(FakeServer { answer: OK.into(), hang: true, diary: Arc::clone(&story.diary) });
     let stages = vec![takes(&story, &back).journal().placed()];
     let walk = story.call(stages);
-    assert!(
-        tokio::time::timeout(std::time::Duration::from_millis(20), walk)
-            .await
-            .is_err(),
-        "the server hangs"
-    );
+    assert!(tokio::time::timeout(std::time::Duration::from_millis(20), walk).await.is_err(), "the server hangs");
     assert!(back.load(Ordering::SeqCst), "dropped with the walk");
     assert_eq!(story.record()["outcome"], "cancelled");
 }
@@ -244,53 +180,33 @@ async fn what_a_stage_holds_is_given_back_when_the_call_ends_however_it_ends() {
 #[tokio::test(start_paused = true)]
 async fn a_server_that_never_answers_meets_the_deadline() {
     let mut story = Story::new(OK);
-    story.server = Arc::new(FakeServer {
-        answer: OK.into(),
-        hang: true,
-        diary: Arc::clone(&story.diary),
-    });
+    story.server = Arc::new(FakeServer { answer: OK.into(), hang: true, diary: Arc::clone(&story.diary) });
     let told = text(story.call(vec![story.stage("a").journal().placed()]).await);
     assert!(told.contains("-32016"), "{told}");
     let record = story.record();
-    assert_eq!(
-        (record["outcome"].as_str(), record["blame"].as_str()),
-        (Some("failed"), Some("server"))
-    );
+    assert_eq!((record["outcome"].as_str(), record["blame"].as_str()), (Some("failed"), Some("server")));
 }
 
 #[tokio::test]
 async fn a_list_shows_what_every_stage_keeps_and_is_private_from_then_on() {
     let tools = r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[ {"name":"read"} ,{"name":"rm","x":[1]}],"cacheScope":"public","ttlMs":5}}"#;
     let story = Story::new(tools);
-    let rights = story
-        .stage("rights")
-        .keeps(|item| item.id != "rm" && &*item.server == "files");
+    let rights = story.stage("rights").keeps(|item| item.id != "rm" && &*item.server == "files");
     let reply = story.walk(vec![rights.placed()], Method::TOOLS_LIST, "{}", None).await;
     assert_eq!(
         text(reply),
         r#"{"jsonrpc":"2.0","id":3,"result":{"tools":[{"name":"read"}],"cacheScope":"private","ttlMs":5}}"#
     );
     let story = Story::new(tools);
-    let reply = story
-        .walk(vec![story.stage("limit").placed()], Method::TOOLS_LIST, "{}", None)
-        .await;
-    assert_eq!(
-        text(reply),
-        tools.replace(r#""id":1"#, r#""id":3"#),
-        "no stage judges lists: nothing changes"
-    );
+    let reply = story.walk(vec![story.stage("limit").placed()], Method::TOOLS_LIST, "{}", None).await;
+    assert_eq!(text(reply), tools.replace(r#""id":1"#, r#""id":3"#), "no stage judges lists: nothing changes");
 }
 
 #[tokio::test]
 async fn long_lists_are_judged_in_batches() {
     let tools: Vec<String> = (0..1100).map(|n| format!(r#"{{"name":"t{n}"}}"#)).collect();
-    let story = Story::new(&format!(
-        r#"{{"jsonrpc":"2.0","id":1,"result":{{"tools":[{}]}}}}"#,
-        tools.join(",")
-    ));
-    let odd = story
-        .stage("odd")
-        .keeps(|item| item.id.ends_with(['1', '3', '5', '7', '9']));
+    let story = Story::new(&format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"tools":[{}]}}}}"#, tools.join(",")));
+    let odd = story.stage("odd").keeps(|item| item.id.ends_with(['1', '3', '5', '7', '9']));
     let reply = story.walk(vec![odd.placed()], Method::TOOLS_LIST, "{}", None).await;
     let shown: serde_json::Value = serde_json::from_str(&text(reply)).unwrap();
     assert_eq!(shown["result"]["tools"].as_array().unwrap().len(), 550);
@@ -302,9 +218,7 @@ async fn long_lists_are_judged_in_batches() {
 async fn an_unknown_name_ends_in_room_four_with_a_record() {
     let story = Story::new(OK);
     let stage = story.stage("a").journal();
-    let reply = story
-        .walk(vec![stage.placed()], Method::TOOLS_CALL, "{}", Some("nowhere"))
-        .await;
+    let reply = story.walk(vec![stage.placed()], Method::TOOLS_CALL, "{}", Some("nowhere")).await;
     assert!(text(reply).contains("Unknown tool: nowhere"));
     assert_eq!(story.diary(), Vec::<String>::new());
     assert_eq!(story.record()["detail"], "unknown-name");
@@ -314,11 +228,7 @@ async fn an_unknown_name_ends_in_room_four_with_a_record() {
 async fn the_record_holds_only_the_payload_a_stage_asked_for() {
     let story = Story::new(r#"{"jsonrpc":"2.0","id":1,"result":{"text":"secret","n":1}}"#);
     let audit = story.stage("audit").journal().calls(|_| {
-        let include = |document, pointer: &str, treatment| Include {
-            document,
-            pointer: pointer.into(),
-            treatment,
-        };
+        let include = |document, pointer: &str, treatment| Include { document, pointer: pointer.into(), treatment };
         let includes = vec![
             include(Document::Call, "/arguments", Treatment::Keep),
             include(Document::Call, "/arguments/password", Treatment::Drop),
@@ -326,38 +236,17 @@ async fn the_record_holds_only_the_payload_a_stage_asked_for() {
             include(Document::Reply, "/text", Treatment::Keep),
             include(Document::Reply, "/text", Treatment::Hash),
         ];
-        Ok(Done {
-            verdict: CallVerdict::Pass,
-            effects: Effects {
-                includes,
-                ..Effects::default()
-            },
-        })
+        Ok(Done { verdict: CallVerdict::Pass, effects: Effects { includes, ..Effects::default() } })
     });
     let params = r#"{"name":"read","arguments":{"user":"ann","password":"hunter2","path":"/etc"}}"#;
-    story
-        .walk(vec![audit.placed()], Method::TOOLS_CALL, params, Some("read"))
-        .await;
+    story.walk(vec![audit.placed()], Method::TOOLS_CALL, params, Some("read")).await;
     let record = story.record();
     let whole = record.to_string();
     assert!(!whole.contains("hunter2") && !whole.contains("secret"), "{whole}");
     assert_eq!(record["payload"]["call"]["/arguments"]["user"], "ann");
-    assert!(
-        record["payload"]["call"]["/arguments"]["path"]
-            .as_str()
-            .unwrap()
-            .starts_with("sha256:")
-    );
-    assert!(
-        record["payload"]["reply"]["/text"]
-            .as_str()
-            .unwrap()
-            .starts_with("sha256:")
-    );
-    assert_eq!(
-        (record["outcome"].as_str(), record["generation"].as_u64()),
-        (Some("ok"), Some(7))
-    );
+    assert!(record["payload"]["call"]["/arguments"]["path"].as_str().unwrap().starts_with("sha256:"));
+    assert!(record["payload"]["reply"]["/text"].as_str().unwrap().starts_with("sha256:"));
+    assert_eq!((record["outcome"].as_str(), record["generation"].as_u64()), (Some("ok"), Some(7)));
 }
 
 #[tokio::test]
@@ -384,19 +273,11 @@ async fn authentication_fails_closed() {
         on_error: OnError::Skip,
     };
     let found = || {
-        let subject = Subject {
-            id: "ann".into(),
-            ..Subject::default()
-        };
+        let subject = Subject { id: "ann".into(), ..Subject::default() };
         Ok(Finding::Subject(Box::new(subject)).into())
     };
     let none = || Ok(Finding::None.into());
-    let trap = || {
-        Err(HookFault {
-            kind: HookFaultKind::Trap,
-            inside: "boom".into(),
-        })
-    };
+    let trap = || Err(HookFault { kind: HookFaultKind::Trap, inside: "boom".into() });
     let credential = Arc::new(Credential {
         headers: http::HeaderMap::new(),
         method: http::Method::POST,
@@ -406,14 +287,21 @@ async fn authentication_fails_closed() {
     });
     let ask = async |doors: Vec<Placed>| {
         let chain = Chain::new(doors, 1, Arc::new(Kept::default()));
-        chain
-            .authenticate(&credential)
-            .await
-            .map(|subject| subject.id.clone())
-            .map_err(|refusal| refusal.kind)
+        chain.authenticate(&credential).await.map(|subject| subject.id.clone()).map_err(|refusal| refusal.kind)
     };
     assert_eq!(ask(vec![]).await, Err(RefusalKind::Unauthenticated));
     assert_eq!(ask(vec![door(none)]).await, Err(RefusalKind::Unauthenticated));
     assert_eq!(ask(vec![door(none), door(found)]).await, Ok("ann".to_owned()));
     assert_eq!(ask(vec![door(trap), door(found)]).await, Err(RefusalKind::Unavailable));
+}
+
+#[tokio::test]
+async fn a_reply_that_two_parsers_read_differently_is_not_shown_to_stages() {
+    let twice = r#"{"jsonrpc":"2.0","id":1,"result":{"text":"clean","text":"dirty"}}"#;
+    let story = Story::new(twice);
+    let told = text(story.call(vec![story.stage("mask").placed()]).await);
+    assert!(told.contains("-32015") && !told.contains("dirty"), "{told}");
+    let story = Story::new(twice);
+    let unread = story.walk(vec![], Method::TOOLS_CALL, "{}", Some("read")).await;
+    assert_eq!(text(unread), twice.replace(r#""id":1"#, r#""id":3"#), "nobody reads it, nobody judges it");
 }

@@ -195,7 +195,7 @@ impl<T: Transport> Door<T> {
         tracing::info!(server = %self.blame.server(), era = era_word(greeting.era), "server found");
         self.is_up(greeting.era);
         self.sweep();
-        let until = self.transport.believe_until(greeting.ttl);
+        let until = self.transport.believe_until(&greeting);
         Ok(Verdict { greeting, until, spare: Arc::new(Mutex::new(Some(session))) })
     }
 
@@ -235,7 +235,10 @@ impl<T: Transport> Door<T> {
     }
 
     fn note(&self, fault: &Fault) {
-        if matches!(fault.kind, FaultKind::Unreachable | FaultKind::BadReply | FaultKind::ServerAuth | FaultKind::Deadline) {
+        if matches!(
+            fault.kind,
+            FaultKind::Unreachable | FaultKind::BadReply | FaultKind::ServerAuth | FaultKind::Deadline
+        ) {
             *locked(&self.health) = Health::Down { inside: fault.inside.clone() };
         }
     }

@@ -137,7 +137,10 @@ mod tests {
         });
         assert_eq!(read(&greeting.discovered), expected);
         assert!(greeting.logs);
-        assert_eq!((greeting.ttl, greeting.server_info.as_deref()), (Duration::from_millis(5), Some(&br#"{"name":"s"}"#[..])));
+        assert_eq!(
+            (greeting.ttl, greeting.server_info.as_deref()),
+            (Duration::from_millis(5), Some(&br#"{"name":"s"}"#[..]))
+        );
     }
 
     #[test]
@@ -159,7 +162,9 @@ mod tests {
 
     #[test]
     fn what_is_neither_is_none() {
-        for text in ["{}", "[]", "1", r#"{"supportedVersions":1}"#, r#"{"supportedVersions":[],"supportedVersions":[]}"#] {
+        for text in
+            ["{}", "[]", "1", r#"{"supportedVersions":1}"#, r#"{"supportedVersions":[],"supportedVersions":[]}"#]
+        {
             assert!(Greeting::of_discover(text.as_bytes()).is_none(), "{text}");
         }
         for version in ["2026-07-28", "2023-01-01", ""] {

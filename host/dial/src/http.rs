@@ -9,16 +9,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cardea_chain::{Call, Exchange, Fault, Health, Upstream};
+use cardea_message::Era;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
 
+use crate::HttpSpec;
 use crate::blame::Blame;
 use crate::door::{Door, Terms};
+use crate::greeting::Greeting;
 use crate::http::client::HttpClient;
 use crate::http::connection::HttpConnection;
 use crate::probe::Opening;
 use crate::wire::Transport;
-use crate::HttpSpec;
 
 pub use client::HttpClientFault;
 
@@ -72,7 +74,8 @@ impl Upstream for HttpServer {
 }
 
 /// The least and the most time for which an answer to the probe is believed. It costs one request to ask again.
-const BELIEVED: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(24 * 3600));
+const LEAST: Duration = Duration::from_secs(60);
+const MOST: Duration = Duration::from_secs(24 * 3600);
 
 impl Transport for HttpTransport {
     type Connection = HttpConnection;
@@ -83,9 +86,12 @@ impl Transport for HttpTransport {
         ready(Ok(HttpConnection::new(&self.client))).boxed()
     }
 
-    fn believe_until(&self, ttl: Duration) -> Instant {
-        // A legacy server gives no time; to take its sessions away often would only disturb it.
-        let ttl = if ttl.is_zero() { BELIEVED.1 } else { ttl };
-        Instant::now() + ttl.clamp(BELIEVED.0, BELIEVED.1)
+    fn believe_until(&self, greeting: &Greeting) -> Instant {
+        Instant::now()
+            + match greeting.era {
+                Era::Modern => greeting.ttl.clamp(LEAST, MOST),
+                // It gives no time of its own, and to open a session only to ask again would be a burden to it.
+                Era::Legacy => MOST,
+            }
     }
 }

@@ -1,1 +1,24 @@
-//! (being built)
+//! Back doors: what brings a call to its server and the server's words back.
+//!
+//! Inside the house every call has the modern shape. A back door finds out which of the two protocols its server speaks
+//! ([`Protocol`]), keeps what that protocol needs (connections, sessions, processes), and translates where client and server
+//! differ. Ids and progress tokens on the way are the gateway's own, so no two clients can ever meet in one.
+
+mod asks;
+mod blame;
+mod child;
+mod door;
+mod flight;
+mod greeting;
+mod http;
+mod mirror;
+mod probe;
+mod session;
+mod sessions;
+mod spec;
+mod translate;
+mod wire;
+
+pub use child::ChildServer;
+pub use http::{HttpClientFault, HttpServer};
+pub use spec::{ChildSpec, HttpSpec, Protocol, SessionPolicy};

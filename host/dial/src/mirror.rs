@@ -14,7 +14,10 @@ pub(crate) fn headers(method: &Method, params: Option<&[u8]>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert("mcp-protocol-version", HeaderValue::from_static(Version::LATEST.as_str()));
     put(&mut headers, HeaderName::from_static("mcp-method"), method.as_str());
-    let name = method.named_by().zip(params).and_then(|(field, params)| json::find_str(params, &Pointer::root().child(field.key())));
+    let name = method
+        .named_by()
+        .zip(params)
+        .and_then(|(field, params)| json::find_str(params, &Pointer::root().child(field.key())));
     if let Some(name) = name {
         put(&mut headers, HeaderName::from_static("mcp-name"), &header::encode_mirrored(&name));
     }

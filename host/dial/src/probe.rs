@@ -62,7 +62,9 @@ impl Opening {
         let answer = self.within("server/discover", discover(Arc::clone(&line), self.blame.clone())).await?;
         match self.judge(answer.map_err(|failure| failure.fault)?)? {
             Evidence::Modern(greeting) => Ok(self.session(line, *greeting)),
-            Evidence::Legacy => Err(self.blame.bad_reply("`protocol = \"modern\"`, but it does not know server/discover")),
+            Evidence::Legacy => {
+                Err(self.blame.bad_reply("`protocol = \"modern\"`, but it does not know server/discover"))
+            }
         }
     }
 
@@ -81,7 +83,9 @@ impl Opening {
                 Evidence::Modern(greeting) => Ok(self.session(line, *greeting)),
                 Evidence::Legacy => self.initialize(line).await,
             },
-            Err(Failure { kind: FailureKind::Rejected | FailureKind::SessionUnknown, .. }) => self.initialize(line).await,
+            Err(Failure { kind: FailureKind::Rejected | FailureKind::SessionUnknown, .. }) => {
+                self.initialize(line).await
+            }
             // Some old servers end at the first word that is not `initialize`.
             Err(Failure { kind: FailureKind::Gone, .. }) if T::SILENCE_IS_LEGACY => self.legacy(transport).await,
             Err(failure) => Err(failure.fault),

@@ -85,7 +85,9 @@ impl<C: Connection> Session<C> {
             }
             Incoming::Open(events) => {
                 let (session, call) = (Arc::clone(self), Arc::clone(call));
-                Ok(Exchange::Open(events.filter_map(move |event| future::ready(session.event(event, id, &call))).boxed()))
+                Ok(Exchange::Open(
+                    events.filter_map(move |event| future::ready(session.event(event, id, &call))).boxed(),
+                ))
             }
         }
     }

@@ -76,7 +76,9 @@ pub(crate) fn response(response: Response, call: &Call, greeting: &Greeting, bla
     };
     match document {
         None => Ok(response),
-        Some(document) => with_outcome(&response, document).ok_or_else(|| blame.internal("a translated reply is no reply")),
+        Some(document) => {
+            with_outcome(&response, document).ok_or_else(|| blame.internal("a translated reply is no reply"))
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use futures_util::{StreamExt, stream};
 use http::HeaderMap;
 
 use crate::blame::Blame;
+use crate::greeting::Greeting;
 
 /// A way to a server: a URL, or a command.
 pub(crate) trait Transport: Send + Sync + 'static {
@@ -23,8 +24,8 @@ pub(crate) trait Transport: Send + Sync + 'static {
     /// Opens a connection. Nothing has been said on it yet.
     fn connect(&self) -> BoxFuture<'_, Result<Self::Connection, Fault>>;
 
-    /// Until when the server's answer to the probe is worth asking again; `ttl` is what the server itself says.
-    fn believe_until(&self, ttl: std::time::Duration) -> Instant;
+    /// Until when the server's answer to the probe is believed.
+    fn believe_until(&self, greeting: &Greeting) -> Instant;
 }
 
 /// A connection on which requests are sent. Dropping it closes it, gracefully and in the background.
@@ -97,7 +98,10 @@ impl FailureKind {
 
 impl Incoming {
     /// The same, with the first event looked at: most calls end without a notification and cost no stream.
-    pub(crate) async fn settled(mut events: BoxStream<'static, Result<Event, Fault>>, blame: &Blame) -> Result<Self, Fault> {
+    pub(crate) async fn settled(
+        mut events: BoxStream<'static, Result<Event, Fault>>,
+        blame: &Blame,
+    ) -> Result<Self, Fault> {
         match events.next().await {
             Some(Ok(Event::End(response))) => Ok(Self::Ended(response)),
             Some(Ok(event)) => Ok(Self::Open(stream::iter([Ok(event)]).chain(events).boxed())),

@@ -38,16 +38,3 @@ fn check(workspace: &Workspace, files: &[File]) -> Vec<Finding> {
     findings.sort();
     findings
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn this_repository_is_tidy() {
-        let workspace = Workspace::find().unwrap();
-        let files = tree::files(&workspace.root).unwrap();
-        let findings: Vec<String> = check(&workspace, &files).iter().map(Finding::to_string).collect();
-        assert!(findings.is_empty(), "{}", findings.join("\n\n"));
-    }
-}

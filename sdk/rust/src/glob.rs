@@ -40,6 +40,13 @@ impl Glob {
         Ok(Self { text: pattern.to_owned(), tokens })
     }
 
+    /// The pattern that stands for `name` alone.
+    pub fn literal(name: &str) -> Self {
+        let special = |character: char| matches!(character, '*' | '?' | '\\').then_some('\\');
+        let text = name.chars().flat_map(|character| special(character).into_iter().chain([character])).collect();
+        Self { text, tokens: name.chars().map(Token::Exactly).collect() }
+    }
+
     /// The pattern as it was written.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -196,6 +203,7 @@ mod tests {
         fn an_escaped_name_matches_itself_only(name in ".{1,12}", other in ".{0,12}") {
             let escaped: String = name.chars().flat_map(|character| ['\\', character]).collect();
             let glob = Glob::new(&escaped).unwrap();
+            prop_assert_eq!(&Glob::new(Glob::literal(&name).as_str()).unwrap(), &Glob::literal(&name));
             prop_assert!(glob.matches(&name));
             prop_assert_eq!(glob.matches(&other), other == name);
         }

@@ -1,9 +1,5 @@
 //! Native fakes: a stage that says what it is told and writes down what it saw, a server that answers, a recorder that keeps.
-#![allow(
-    unreachable_pub,
-    clippy::unwrap_used,
-    reason = "shared by test files, each of which uses what it needs"
-)]
+#![allow(unreachable_pub, clippy::unwrap_used, reason = "shared by test files, each of which uses what it needs")]
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
@@ -70,11 +66,7 @@ impl FakeStage {
     }
 
     pub fn placed(self) -> Placed {
-        Placed {
-            stage: Arc::new(self),
-            matcher: Matcher::default(),
-            on_error: OnError::Refuse,
-        }
+        Placed { stage: Arc::new(self), matcher: Matcher::default(), on_error: OnError::Refuse }
     }
 }
 
@@ -100,10 +92,7 @@ impl Stage for FakeStage {
         Box::pin(std::future::ready((self.reply)(call, reply)))
     }
     fn keep<'a>(&'a self, _call: &'a Arc<Call>, listing: &'a Arc<Listing>) -> HookFuture<'a, Vec<bool>> {
-        self.diary
-            .lock()
-            .unwrap()
-            .push(format!("{}.keep({})", self.name, listing.items.len()));
+        self.diary.lock().unwrap().push(format!("{}.keep({})", self.name, listing.items.len()));
         let verdict: Vec<bool> = listing.items.iter().map(|item| (self.keep)(item)).collect();
         Box::pin(std::future::ready(Ok(verdict.into())))
     }
@@ -118,10 +107,7 @@ pub struct FakeServer {
 
 impl Upstream for FakeServer {
     fn open<'a>(&'a self, call: &'a Arc<Call>) -> BoxFuture<'a, Result<Exchange, Fault>> {
-        self.diary
-            .lock()
-            .unwrap()
-            .push(format!("server {}", String::from_utf8_lossy(call.params())));
+        self.diary.lock().unwrap().push(format!("server {}", String::from_utf8_lossy(call.params())));
         if self.hang {
             return Box::pin(std::future::pending());
         }
@@ -161,10 +147,7 @@ impl Directory for FakeDirectory {
         Box::pin(std::future::ready(found))
     }
     fn place(&self, _call: &Call, _kind: ItemKind, id: &str) -> Option<Place> {
-        Some(Place {
-            server: "files".into(),
-            native: id.to_owned(),
-        })
+        Some(Place { server: "files".into(), native: id.to_owned() })
     }
     fn definition(&self, _call: &Call, _kind: ItemKind, _id: &str) -> Option<Bytes> {
         None
@@ -209,10 +192,7 @@ pub fn call(method: Method, params: &str, name: Option<&str>, server: &Arc<FakeS
             progress_token: None,
             session: None,
         }),
-        subject: Arc::new(Subject {
-            id: "ann".into(),
-            ..Subject::default()
-        }),
+        subject: Arc::new(Subject { id: "ann".into(), ..Subject::default() }),
         headers: Arc::default(),
         deadline: Deadline::new(Duration::from_secs(5), Duration::from_secs(50)),
         traceparent: None,

@@ -87,7 +87,12 @@ impl HttpClient {
     }
 
     /// Sends a request nobody waits for, unless too many are under way already. The task ends when it is answered.
-    pub(crate) fn aside(self: &Arc<Self>, method: Method, headers: HeaderMap, body: Bytes) -> Option<tokio::task::JoinHandle<()>> {
+    pub(crate) fn aside(
+        self: &Arc<Self>,
+        method: Method,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Option<tokio::task::JoinHandle<()>> {
         // Without a runtime the process is ending, and the server will find out by itself.
         let runtime = tokio::runtime::Handle::try_current().ok()?;
         let Ok(permit) = Arc::clone(&self.asides).try_acquire_owned() else {
@@ -128,7 +133,8 @@ fn tls(wanted: bool) -> Result<ClientConfig, rustls::Error> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
     // Without https there is nothing to verify, and a machine without root certificates is no error.
-    let builder = if wanted { builder.with_platform_verifier()? } else { builder.with_root_certificates(RootCertStore::empty()) };
+    let builder =
+        if wanted { builder.with_platform_verifier()? } else { builder.with_root_certificates(RootCertStore::empty()) };
     Ok(builder.with_no_client_auth())
 }
 

@@ -30,7 +30,12 @@ pub(crate) struct HttpConnection {
 
 impl HttpConnection {
     pub(crate) fn new(client: &Arc<HttpClient>) -> Self {
-        Self { client: Arc::clone(client), session: OnceLock::new(), version: OnceLock::new(), closed: AtomicBool::new(false) }
+        Self {
+            client: Arc::clone(client),
+            session: OnceLock::new(),
+            version: OnceLock::new(),
+            closed: AtomicBool::new(false),
+        }
     }
 
     async fn send(&self, request: Outgoing) -> Result<Incoming, Failure> {
@@ -53,7 +58,8 @@ impl HttpConnection {
         {
             self.session.get_or_init(|| session.clone());
         }
-        let reading = Reading { client: &self.client, id: request.id, answers, in_session: self.session.get().is_some() };
+        let reading =
+            Reading { client: &self.client, id: request.id, answers, in_session: self.session.get().is_some() };
         reading.reply(response, cancellation).await
     }
 
@@ -77,7 +83,8 @@ impl Connection for HttpConnection {
 
     fn tell(&self, notification: Bytes) -> BoxFuture<'_, Result<(), Fault>> {
         async move {
-            let response = self.client.post(&self.session_headers(), notification).await.map_err(|failure| failure.fault)?;
+            let response =
+                self.client.post(&self.session_headers(), notification).await.map_err(|failure| failure.fault)?;
             if response.status().is_success() {
                 return Ok(());
             }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use cardea_chain::{Event, Fault, Side};
-use cardea_message::{ErrorObject, Message, Method, Request, Response, compose, error};
+use cardea_message::{ErrorObject, Message, Request, Response, error};
 use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use http::header::{CONTENT_TYPE, LOCATION};
@@ -15,6 +15,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming as Body;
 use sse_stream::{Sse, SseByteStream};
 
+use crate::asks;
 use crate::blame::Blame;
 use crate::http::cancel::Cancellation;
 use crate::http::client::{HttpClient, chain};
@@ -82,7 +83,9 @@ impl Reading<'_> {
         match Limited::new(body, limit).collect().await {
             Ok(collected) => Ok(collected.to_bytes()),
             Err(error) if error.is::<LengthLimitError>() => Err(FailureKind::Other.with(blame.too_large(limit))),
-            Err(error) => Err(FailureKind::Gone.with(blame.unreachable(format!("the reply broke off: {}", chain(&*error))))),
+            Err(error) => {
+                Err(FailureKind::Gone.with(blame.unreachable(format!("the reply broke off: {}", chain(&*error)))))
+            }
         }
     }
 
@@ -146,7 +149,9 @@ impl Reader {
                     }
                 }
                 Err(_) if over => return Some(Err(self.blame().too_large(self.limit))),
-                Err(error) => return Some(Err(self.blame().unreachable(format!("the stream broke off: {}", chain(&error))))),
+                Err(error) => {
+                    return Some(Err(self.blame().unreachable(format!("the stream broke off: {}", chain(&error)))));
+                }
             }
         }
     }
@@ -181,7 +186,7 @@ impl Reader {
 
     fn answer(&self, request: &Request) {
         if let Some(headers) = &self.answers {
-            drop(self.client.aside(http::Method::POST, headers.clone(), own_answer(request)));
+            drop(self.client.aside(http::Method::POST, headers.clone(), asks::answer(request)));
         }
     }
 
@@ -190,20 +195,11 @@ impl Reader {
     }
 }
 
-/// What the gateway itself answers a server: only `ping` leads anywhere.
-pub(crate) fn own_answer(request: &Request) -> Bytes {
-    if request.method == Method::PING {
-        return compose::result(&request.id, b"{}");
-    }
-    let words = format!("{} is not available through this gateway", request.method.as_str());
-    compose::error(Some(&request.id), &ErrorObject::new(error::METHOD_NOT_FOUND, words))
-}
-
 /// The data of a body, cut off when more than `limit` bytes come without an event. The decoder itself has no bound.
 fn metered(body: Body, limit: usize, used: Arc<AtomicUsize>) -> impl Stream<Item = io::Result<Bytes>> {
     body.into_data_stream().map_err(io::Error::other).and_then(move |chunk| {
-        let total = used.fetch_add(chunk.len(), Ordering::Relaxed) + chunk.len();
-        std::future::ready(if total > limit.saturating_add(chunk.len()) {
+        let before = used.fetch_add(chunk.len(), Ordering::Relaxed);
+        std::future::ready(if before > limit {
             Err(io::Error::other("more bytes than an event may have"))
         } else {
             Ok(chunk)
@@ -234,4 +230,3 @@ fn has_type(response: &http::Response<Body>, wanted: &str) -> bool {
     let given = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     given.split(';').next().is_some_and(|given| given.trim().eq_ignore_ascii_case(wanted))
 }
-

@@ -74,7 +74,7 @@ fn text_of(value: impl Strategy<Value = Value>) -> impl Strategy<Value = (Value,
 fn collect(value: &Value, at: Pointer, into: &mut Vec<Pointer>) {
     match value {
         Value::Array(items) => {
-            items.iter().enumerate().for_each(|(i, item)| collect(item, at.child(&i.to_string()), into))
+            items.iter().enumerate().for_each(|(i, item)| collect(item, at.child(&i.to_string()), into));
         }
         Value::Object(items) => items.iter().for_each(|(key, item)| collect(item, at.child(key), into)),
         _ => {}

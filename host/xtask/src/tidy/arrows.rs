@@ -9,14 +9,14 @@ use crate::workspace::{Package, Workspace};
 const ARROWS: &[(&str, &[&str])] = &[
     ("cardea-message", &[]),
     ("cardea-state", &[]),
-    ("cardea-ledger", &[]),
     ("cardea-admin", &[]),
     ("cardea-chain", &["cardea-message"]),
     ("cardea-config", &["cardea-message"]),
+    ("cardea-ledger", &["cardea-message", "cardea-chain"]),
     ("cardea-registry", &["cardea-message", "cardea-chain"]),
     ("cardea-dial", &["cardea-message", "cardea-chain"]),
     ("cardea-listen", &["cardea-message", "cardea-chain"]),
-    ("cardea-plugin", &["cardea-message", "cardea-chain", "cardea-state", "cardea-ledger"]),
+    ("cardea-plugin", &["cardea-message", "cardea-chain", "cardea-state"]),
     (
         "cardea",
         &[

@@ -68,8 +68,8 @@ mod tests {
 
     /// Every JSON text between single quotes after a `-d`.
     fn bodies(text: &str) -> Vec<Value> {
-        let quoted = text.split("-d '").skip(1).filter_map(|rest| rest.split_once('\''));
-        quoted.map(|(body, _)| serde_json::from_str(body).unwrap()).collect()
+        let quoted = text.split("-d '{").skip(1).filter_map(|rest| rest.split_once('\''));
+        quoted.map(|(body, _)| serde_json::from_str(&format!("{{{body}")).unwrap()).collect()
     }
 
     #[test]

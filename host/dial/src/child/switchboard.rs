@@ -1,0 +1,113 @@
+//! Who waits for what on one connection that all calls share.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use cardea_chain::Fault;
+use cardea_message::{Notification, Response};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::wire::{Failure, FailureKind};
+
+/// Notifications of a call that may wait for its client to read. One more is lost: a slow client must not hold up the
+/// others, and progress and log messages are the only ones there are.
+const NOTIFICATIONS: usize = 64;
+
+/// The calls under way on one connection.
+#[derive(Debug)]
+pub(crate) struct Switchboard {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+enum State {
+    Open(HashMap<u64, Waiting>),
+    Closed(Fault),
+}
+
+#[derive(Debug)]
+struct Waiting {
+    end: oneshot::Sender<Result<Response, Fault>>,
+    notifications: mpsc::Sender<Notification>,
+}
+
+/// What a call waits on.
+#[derive(Debug)]
+pub(crate) struct Awaited {
+    pub(crate) end: oneshot::Receiver<Result<Response, Fault>>,
+    pub(crate) notifications: mpsc::Receiver<Notification>,
+}
+
+impl Switchboard {
+    pub(crate) fn new() -> Self {
+        Self { state: Mutex::new(State::Open(HashMap::new())) }
+    }
+
+    /// A call waits from here on.
+    pub(crate) fn wait(&self, id: u64) -> Result<Awaited, Failure> {
+        match &mut *self.state() {
+            State::Closed(fault) => Err(FailureKind::Gone.with(fault.clone())),
+            State::Open(waiting) => {
+                let ((end, ended), (notes, noted)) = (oneshot::channel(), mpsc::channel(NOTIFICATIONS));
+                waiting.insert(id, Waiting { end, notifications: notes });
+                Ok(Awaited { end: ended, notifications: noted })
+            }
+        }
+    }
+
+    /// A call waits no longer. False if it had its end already.
+    pub(crate) fn leave(&self, id: u64) -> bool {
+        match &mut *self.state() {
+            State::Open(waiting) => waiting.remove(&id).is_some(),
+            State::Closed(_) => false,
+        }
+    }
+
+    /// Hands over an end. False if nobody waits for it.
+    pub(crate) fn end(&self, id: u64, end: Result<Response, Fault>) -> bool {
+        match &mut *self.state() {
+            State::Open(waiting) => waiting.remove(&id).is_some_and(|call| call.end.send(end).is_ok()),
+            State::Closed(_) => false,
+        }
+    }
+
+    /// Hands over a notification: to the call of that id, or without one to the only call there is. False if it is lost.
+    pub(crate) fn notify(&self, id: Option<u64>, notification: Notification) -> bool {
+        let state = self.state();
+        let State::Open(waiting) = &*state else { return false };
+        let call = match id {
+            Some(id) => waiting.get(&id),
+            None if waiting.len() == 1 => waiting.values().next(),
+            None => None,
+        };
+        call.is_some_and(|call| call.notifications.try_send(notification).is_ok())
+    }
+
+    /// The id of the only call there is.
+    pub(crate) fn only(&self) -> Option<u64> {
+        match &*self.state() {
+            State::Open(waiting) if waiting.len() == 1 => waiting.keys().next().copied(),
+            _ => None,
+        }
+    }
+
+    /// Ends every call with a fault, and those that come later too.
+    pub(crate) fn close(&self, fault: &Fault) {
+        let mut state = self.state();
+        if let State::Open(waiting) = &mut *state {
+            for (_, call) in waiting.drain() {
+                // Who left meanwhile needs no end.
+                let _ = call.end.send(Err(fault.clone()));
+            }
+            *state = State::Closed(fault.clone());
+        }
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(&*self.state(), State::Open(_))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

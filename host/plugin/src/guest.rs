@@ -1,0 +1,201 @@
+//! What one instance's imports work on: the stage it belongs to, what the present hook runs for, and what it has left behind and spent so far.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cardea_chain::{Call, Credential, Effects, Hook, Listing, Reply, Role};
+use wasmtime::ResourceLimiter;
+use wasmtime_wasi::{ResourceTable, WasiCtx, WasiCtxView, WasiView};
+
+use crate::metrics::Metrics;
+use crate::output::Output;
+use crate::{Capabilities, Grants};
+
+/// Imports a hook may call. Beyond it traps: nothing sensible asks so often.
+const HOST_CALLS: u32 = 1_000;
+/// The same for `init`, `selftest` and `on-record`, which have more to do.
+const HOST_CALLS_OFF_PATH: u32 = 10_000;
+/// Log lines a hook may write.
+const LOG_LINES: u32 = 20;
+/// Elements of all tables of one guest.
+const TABLE_ELEMENTS: usize = 100_000;
+
+/// What holds for every instance of one stage.
+pub(crate) struct Facts {
+    pub(crate) stage: Arc<str>,
+    pub(crate) role: Role,
+    pub(crate) generation: u64,
+    /// The `config` table as JSON text.
+    pub(crate) config: Bytes,
+    pub(crate) grants: Grants,
+    pub(crate) capabilities: Capabilities,
+    pub(crate) metrics: Metrics,
+}
+
+/// What the present hook runs for.
+#[derive(Default)]
+pub(crate) struct Visit {
+    pub(crate) hook: Option<Hook>,
+    pub(crate) call: Option<Arc<Call>>,
+    pub(crate) credential: Option<Arc<Credential>>,
+    pub(crate) listing: Option<Arc<Listing>>,
+    pub(crate) reply: Option<Arc<Reply>>,
+}
+
+impl Visit {
+    pub(crate) fn credential(credential: &Arc<Credential>) -> Self {
+        Self { hook: Some(Hook::Authenticate), credential: Some(Arc::clone(credential)), ..Self::default() }
+    }
+
+    pub(crate) fn call(hook: Hook, call: &Arc<Call>) -> Self {
+        Self { hook: Some(hook), call: Some(Arc::clone(call)), ..Self::default() }
+    }
+
+    pub(crate) fn listing(call: &Arc<Call>, listing: &Arc<Listing>) -> Self {
+        Self { listing: Some(Arc::clone(listing)), ..Self::call(Hook::List, call) }
+    }
+
+    pub(crate) fn reply(call: &Arc<Call>, reply: &Arc<Reply>) -> Self {
+        Self { reply: Some(Arc::clone(reply)), ..Self::call(Hook::Reply, call) }
+    }
+
+    pub(crate) fn records() -> Self {
+        Self { hook: Some(Hook::Record), ..Self::default() }
+    }
+}
+
+/// The data of one store.
+pub(crate) struct Guest {
+    pub(crate) facts: Arc<Facts>,
+    pub(crate) visit: Visit,
+    pub(crate) effects: Effects,
+    pub(crate) memory: Memory,
+    /// Epoch ticks the hook may still compute.
+    pub(crate) ticks: u64,
+    pub(crate) log_lines: u32,
+    host_calls: u32,
+    document: Option<Bytes>,
+    now_ms: Option<u64>,
+    output: Output,
+    wasi: WasiCtx,
+    table: ResourceTable,
+}
+
+impl Guest {
+    pub(crate) fn new(facts: &Arc<Facts>, memory: usize) -> Self {
+        let output = Output::new(&facts.stage);
+        // Nothing is inherited and nothing is opened; what a guest prints goes to the log.
+        let wasi = WasiCtx::builder().stdout(output.stdout()).stderr(output.stderr()).build();
+        Self {
+            facts: Arc::clone(facts),
+            visit: Visit::default(),
+            effects: Effects::default(),
+            memory: Memory { held: 0, most: memory },
+            ticks: 0,
+            log_lines: 0,
+            host_calls: 0,
+            document: None,
+            now_ms: None,
+            output,
+            wasi,
+            table: ResourceTable::new(),
+        }
+    }
+
+    /// A hook begins.
+    pub(crate) fn begin(&mut self, visit: Visit, ticks: u64) {
+        let on_path = visit.hook.is_some_and(|hook| hook != Hook::Record);
+        self.host_calls = if on_path { HOST_CALLS } else { HOST_CALLS_OFF_PATH };
+        self.log_lines = LOG_LINES;
+        self.ticks = ticks;
+        self.now_ms = None;
+        self.document = None;
+        self.output.begin();
+        self.visit = visit;
+    }
+
+    /// A hook has returned: what it left behind.
+    pub(crate) fn end(&mut self) -> Effects {
+        self.visit = Visit::default();
+        self.document = None;
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Counts one import.
+    pub(crate) fn charge(&mut self) -> wasmtime::Result<()> {
+        match self.host_calls.checked_sub(1) {
+            Some(left) => self.host_calls = left,
+            None => wasmtime::bail!("more host calls than a hook may make"),
+        }
+        Ok(())
+    }
+
+    /// The one moment this hook runs at.
+    pub(crate) fn now_ms(&mut self) -> u64 {
+        *self.now_ms.get_or_insert_with(|| self.facts.capabilities.clock.now_ms())
+    }
+
+    /// The call's `params` as the hook has edited them; empty where there is no message.
+    pub(crate) fn params(&self) -> &[u8] {
+        match (&self.effects.params, &self.visit.call) {
+            (Some(edited), _) => edited,
+            (None, Some(call)) => call.params(),
+            (None, None) => b"",
+        }
+    }
+
+    /// The reply's `result` or `error` as the hook has edited it; empty where there is none.
+    pub(crate) fn document(&mut self) -> Bytes {
+        if let Some(edited) = &self.effects.reply {
+            return edited.clone();
+        }
+        let Visit { call: Some(call), reply: Some(reply), .. } = &self.visit else { return Bytes::new() };
+        self.document.get_or_insert_with(|| reply.document(&call.method, call.name.as_deref())).clone()
+    }
+
+    /// Where this stage's keys live for the tenant of the call. Lengths stand first, so no two namespaces are one text.
+    pub(crate) fn namespace(&self) -> String {
+        let stage = &self.facts.stage;
+        let tenant = self.visit.call.as_ref().map_or("", |call| &call.subject.tenant);
+        format!("{}:{stage}{tenant}", stage.len())
+    }
+}
+
+impl WasiView for Guest {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+/// The memory of one guest: all its linear memories together.
+pub(crate) struct Memory {
+    pub(crate) held: usize,
+    most: usize,
+}
+
+impl ResourceLimiter for Memory {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let held = self.held.saturating_add(desired.saturating_sub(current));
+        let fits = held <= self.most;
+        if fits {
+            self.held = held;
+        }
+        Ok(fits)
+    }
+
+    fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(desired <= TABLE_ELEMENTS)
+    }
+
+    fn instances(&self) -> usize {
+        64
+    }
+
+    fn tables(&self) -> usize {
+        64
+    }
+
+    fn memories(&self) -> usize {
+        8
+    }
+}

@@ -1,0 +1,84 @@
+//! `kv`: keys and values that outlive calls.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use wasmtime::Result;
+
+use super::host_error;
+use crate::bindings::cardea::plugin::kv::Host;
+use crate::bindings::cardea::plugin::types::HostError;
+use crate::guest::Guest;
+
+const KEY_BYTES: usize = 512;
+const VALUE_BYTES: usize = 256 << 10;
+
+impl Host for Guest {
+    async fn get(&mut self, key: String) -> Result<Result<Option<Vec<u8>>, HostError>> {
+        let (kv, namespace, now_ms) = self.kv()?;
+        if let Err(fault) = check(&key, 0) {
+            return Ok(Err(fault));
+        }
+        let value = kv.get(&namespace, &key, now_ms).await;
+        Ok(value.map(|value| value.map(Vec::from)).map_err(host_error))
+    }
+
+    async fn put(&mut self, key: String, value: Vec<u8>, ttl_ms: Option<u64>) -> Result<Result<(), HostError>> {
+        let (kv, namespace, now_ms) = self.kv()?;
+        if let Err(fault) = check(&key, value.len()) {
+            return Ok(Err(fault));
+        }
+        Ok(kv.put(&namespace, &key, Bytes::from(value), ttl(ttl_ms), now_ms).await.map_err(host_error))
+    }
+
+    async fn delete(&mut self, key: String) -> Result<Result<(), HostError>> {
+        let (kv, namespace, _) = self.kv()?;
+        if let Err(fault) = check(&key, 0) {
+            return Ok(Err(fault));
+        }
+        Ok(kv.delete(&namespace, &key).await.map_err(host_error))
+    }
+
+    async fn add(&mut self, key: String, delta: i64, ttl_ms: Option<u64>) -> Result<Result<i64, HostError>> {
+        let (kv, namespace, now_ms) = self.kv()?;
+        if let Err(fault) = check(&key, 0) {
+            return Ok(Err(fault));
+        }
+        Ok(kv.add(&namespace, &key, delta, ttl(ttl_ms), now_ms).await.map_err(host_error))
+    }
+
+    async fn cas(
+        &mut self,
+        key: String,
+        expect: Option<Vec<u8>>,
+        value: Vec<u8>,
+        ttl_ms: Option<u64>,
+    ) -> Result<Result<bool, HostError>> {
+        let (kv, namespace, now_ms) = self.kv()?;
+        if let Err(fault) = check(&key, value.len()) {
+            return Ok(Err(fault));
+        }
+        let (expect, value) = (expect.map(Bytes::from), Bytes::from(value));
+        Ok(kv.cas(&namespace, &key, expect, value, ttl(ttl_ms), now_ms).await.map_err(host_error))
+    }
+}
+
+impl Guest {
+    fn kv(&mut self) -> Result<(Arc<dyn cardea_state::Kv>, String, u64)> {
+        self.charge()?;
+        let now_ms = self.now_ms();
+        Ok((Arc::clone(&self.facts.capabilities.kv), self.namespace(), now_ms))
+    }
+}
+
+fn check(key: &str, value: usize) -> Result<(), HostError> {
+    if key.len() > KEY_BYTES {
+        return Err(HostError::Invalid(format!("the key has {} bytes; at most {KEY_BYTES} are allowed", key.len())));
+    }
+    if value > VALUE_BYTES { Err(HostError::TooLarge) } else { Ok(()) }
+}
+
+fn ttl(ms: Option<u64>) -> Option<Duration> {
+    ms.map(Duration::from_millis)
+}

@@ -1,0 +1,36 @@
+//! The host's side of `wit/`: one file an interface.
+
+mod call;
+mod catalog;
+mod clock;
+mod config;
+mod credential;
+mod journal;
+mod kv;
+mod limiter;
+mod log;
+mod metric;
+mod obligation;
+mod reply;
+mod scratch;
+mod subject;
+
+use cardea_state::StateFault;
+
+use crate::bindings::cardea::plugin::types;
+use crate::bindings::cardea::plugin::types::HostError;
+use crate::guest::Guest;
+
+impl types::Host for Guest {}
+
+/// What a guest is told of state that failed.
+fn host_error(fault: StateFault) -> HostError {
+    match fault {
+        StateFault::Invalid(why) => HostError::Invalid(why),
+        StateFault::Full(why) => {
+            tracing::warn!("state is full: {why}");
+            HostError::Busy
+        }
+        StateFault::Unavailable(why) => HostError::Unavailable(why),
+    }
+}

@@ -1,0 +1,108 @@
+//! `reply`: the reply to the current call, and edits of it.
+
+use bytes::Bytes;
+use cardea_chain::{Answer, Hook, Origin, Role};
+use wasmtime::Result;
+
+use crate::bindings::cardea::plugin::reply::{Host, Producer};
+use crate::bindings::cardea::plugin::types::{HostError, TextPage};
+use crate::documents;
+use crate::guest::Guest;
+
+impl Host for Guest {
+    fn origin(&mut self) -> Result<Producer> {
+        self.charge()?;
+        Ok(match self.visit.reply.as_ref().map(|reply| reply.origin) {
+            Some(Origin::Stage) => Producer::Stage,
+            Some(Origin::House) => Producer::House,
+            Some(Origin::Server) | None => Producer::Server,
+        })
+    }
+
+    fn is_error(&mut self) -> Result<bool> {
+        self.charge()?;
+        Ok(self.visit.reply.as_ref().is_some_and(|reply| reply.is_error()))
+    }
+
+    fn is_tool_error(&mut self) -> Result<bool> {
+        let is_result = !self.is_error()?;
+        Ok(is_result && documents::get(&self.document(), "/isError").as_deref() == Some("true"))
+    }
+
+    fn error_code(&mut self) -> Result<Option<i32>> {
+        let code = if self.is_error()? { documents::get(&self.document(), "/code") } else { None };
+        Ok(code.and_then(|code| code.parse().ok()))
+    }
+
+    fn size(&mut self) -> Result<u64> {
+        self.charge()?;
+        Ok(self.document().len() as u64)
+    }
+
+    fn get(&mut self, pointer: String) -> Result<Option<String>> {
+        self.charge()?;
+        Ok(documents::get(&self.document(), &pointer))
+    }
+
+    fn get_many(&mut self, pointers: Vec<String>) -> Result<Vec<Option<String>>> {
+        for _ in &pointers {
+            self.charge()?;
+        }
+        let document = self.document();
+        Ok(pointers.iter().map(|pointer| documents::get(&document, pointer)).collect())
+    }
+
+    fn text(&mut self, pointer: String) -> Result<Option<String>> {
+        self.charge()?;
+        Ok(documents::text(&self.document(), &pointer))
+    }
+
+    fn set(&mut self, pointer: String, json: String) -> Result<Result<(), HostError>> {
+        self.edit_reply(&[&pointer], |document| documents::set(&document, &pointer, &json))
+    }
+
+    fn remove(&mut self, pointer: String) -> Result<Result<(), HostError>> {
+        self.edit_reply(&[&pointer], |document| documents::remove(&document, &pointer))
+    }
+
+    fn texts(&mut self, cursor: u32) -> Result<TextPage> {
+        self.charge()?;
+        Ok(documents::texts(&self.document(), cursor))
+    }
+
+    fn set_texts(&mut self, edits: Vec<(String, String)>) -> Result<Result<(), HostError>> {
+        let pointers: Vec<&str> = edits.iter().map(|(pointer, _)| pointer.as_str()).collect();
+        self.edit_reply(&pointers, |document| documents::set_texts(document, &edits))
+    }
+}
+
+impl Guest {
+    fn edit_reply(
+        &mut self,
+        pointers: &[&str],
+        edit: impl FnOnce(Bytes) -> Result<Bytes, HostError>,
+    ) -> Result<Result<(), HostError>> {
+        self.charge()?;
+        let edited = self.may_edit_reply(pointers).and_then(|()| edit(self.document()));
+        Ok(edited.map(|document| {
+            self.effects.reply = Some(document);
+            self.effects.edited.extend(pointers.iter().map(|pointer| (*pointer).to_owned()));
+        }))
+    }
+
+    fn may_edit_reply(&self, pointers: &[&str]) -> Result<(), HostError> {
+        let denied = |why: String| Err(HostError::Denied(why));
+        if self.visit.hook != Some(Hook::Reply) || self.facts.role != Role::Content {
+            return denied("replies are edited by the role `content`, in `on-reply`".to_owned());
+        }
+        let answer = self.visit.reply.as_ref().map(|reply| &reply.answer);
+        if !matches!(answer, Some(Answer::Message(_) | Answer::Result(_))) {
+            return denied("refusals and faults are worded by the gateway".to_owned());
+        }
+        let meta = |pointer: &&&str| **pointer == "/_meta" || pointer.starts_with("/_meta/") || pointer.is_empty();
+        match pointers.iter().find(meta) {
+            Some(other) => denied(format!("`{other}` is not for stages to edit")),
+            None => Ok(()),
+        }
+    }
+}
