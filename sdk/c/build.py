@@ -15,6 +15,9 @@ HERE = Path(__file__).resolve().parent
 # The bindings name this symbol to pull in an object file of types, which `wasm-tools component embed` adds instead.
 TYPES = "void {0}(void);\nvoid {0}(void) {{}}\n"
 
+# Zig's own default is 16 MiB, as much as the gateway gives to a whole instance.
+STACK = 128 * 1024
+
 
 def main() -> int:
     options = arguments()
@@ -46,6 +49,7 @@ def compile_core(options: argparse.Namespace, scratch: Path) -> Path:
     types.write_text(TYPES.format("__component_type_object_force_link_cardea"))
     sources = [types, *options.bindings.glob("*.c"), *options.sources]
     flags = ["-target", "wasm32-wasi", "-mexec-model=reactor", "-std=c17", "-Os", "-s", "-Wall", "-Wextra", "-Werror"]
+    flags.append(f"-Wl,-z,stack-size={STACK}")
     run(sys.executable, "-m", "ziglang", "cc", *flags, "-I", options.bindings, "-o", core, *sources)
     return core
 

@@ -6,6 +6,8 @@ import time
 import traceback
 from collections.abc import Awaitable, Callable
 
+SECONDS = 60
+
 
 class Report:
     """Runs checks and says how they went. `only` is a part of the names of those to run."""
@@ -15,12 +17,12 @@ class Report:
         self.passed = 0
         self.failed: list[str] = []
 
-    def run(self, name: str, check: Callable[[], object]) -> None:
+    def run(self, name: str, check: Callable[..., object], *arguments: object) -> None:
         if self.only not in name:
             return
         started = time.monotonic()
         try:
-            told = check()
+            told = check(*arguments)
         except Exception as problem:
             self.fail(name, problem)
             return
@@ -28,10 +30,10 @@ class Report:
         millis = (time.monotonic() - started) * 1000
         print(f"ok    {name} ({millis:.0f} ms{f'; {told}' if isinstance(told, str) else ''})", flush=True)
 
-    def run_async(self, name: str, check: Callable[[], Awaitable[object]], seconds: float = 60) -> None:
+    def run_async(self, name: str, check: Callable[..., Awaitable[object]], *arguments: object) -> None:
         async def limited() -> object:
-            async with asyncio.timeout(seconds):
-                return await check()
+            async with asyncio.timeout(SECONDS):
+                return await check(*arguments)
 
         self.run(name, lambda: asyncio.run(limited()))
 

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
 
 class Gateway:
@@ -19,7 +20,7 @@ class Gateway:
         self.lines: queue.Queue[dict | None] = queue.Queue()
         self.address = ""
 
-    def __enter__(self) -> "Gateway":
+    def __enter__(self) -> Self:
         command = [self.binary, "serve", "--manifest", self.manifest]
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
         threading.Thread(target=self.read_log, daemon=True).start()

@@ -12,6 +12,8 @@ Request = tuple[str, dict]
 
 # docs/reference/bridging-fields.md explains each.
 BRIDGED_RESULT = ("resultType", "ttlMs", "cacheScope")
+RESOURCE_NOT_FOUND = {LEGACY: -32002, MODERN: -32602}
+ERAS = {LEGACY: "legacy", MODERN: "modern"}
 SERVER_INFO = "io.modelcontextprotocol/serverInfo"
 
 
@@ -21,7 +23,7 @@ def tool(name: str, **arguments: object) -> Request:
 
 EVERYTHING: list[Request] = [
     ("tools/list", {}),
-    tool("echo", message="grüß \"Gott\" \\ \u2028 </script>"),
+    tool("echo", message='grüß "Gott" \\ \u2028 </script>'),
     tool("get-sum", a=2, b=0.1),
     tool("get-tiny-image"),
     tool("get-annotated-message", messageType="error", includeImage=True),
@@ -37,6 +39,7 @@ EVERYTHING_BEYOND_TOOLS: list[Request] = [
     ("resources/list", {}),
     ("resources/templates/list", {}),
     ("resources/read", {"uri": "demo://resource/static/document/architecture.md"}),
+    ("resources/read", {"uri": "demo://resource/no/such"}),
 ]
 TIME: list[Request] = [
     ("tools/list", {}),
@@ -47,7 +50,7 @@ TIME: list[Request] = [
 ]
 REFERENCE: list[Request] = [
     ("tools/list", {}),
-    tool("echo", message="grüß \"Gott\" \\ \u2028 </script>"),
+    tool("echo", message='grüß "Gott" \\ \u2028 </script>'),
     tool("big", size=8_000_000),
     tool("big", size="much"),
     tool("no_such_tool"),
@@ -86,12 +89,12 @@ def same_era(report: Report, gateway: Gateway, servers: Servers) -> None:
         with direct(server, servers) as straight, Http(gateway.url(server.name), server.era) as through:
             for method, params in requests_for(server, servers):
                 name = f"same era, {server.name}: {label(method, params)} is byte-equal"
-                report.run(name, lambda: byte_equal(straight, through, method, params))
+                report.run(name, byte_equal, straight, through, method, params)
     everything = servers.all["everything"]
     with direct(everything, servers) as straight, Http(gateway.url("everything"), LEGACY) as through:
         for method, params in EVERYTHING_BEYOND_TOOLS:
             name = f"same era, everything: {label(method, params)} is byte-equal"
-            report.run(name, lambda: byte_equal(straight, through, method, params))
+            report.run(name, byte_equal, straight, through, method, params)
 
 
 def cross_era(report: Report, gateway: Gateway, servers: Servers) -> None:
@@ -99,8 +102,13 @@ def cross_era(report: Report, gateway: Gateway, servers: Servers) -> None:
         other = LEGACY if server.era == MODERN else MODERN
         with direct(server, servers) as straight, Http(gateway.url(server.name), other) as through:
             for method, params in requests_for(server, servers):
-                name = f"{other} client, {server.era} server, {server.name}: {label(method, params)} is equal but for the bridged fields"
-                report.run(name, lambda: equal_but_for_bridging(straight, through, method, params))
+                name = f"{ERAS[other]} client, {ERAS[server.era]} server, {server.name}: {label(method, params)} is equal but for the bridged fields"
+                report.run(name, equal_but_for_bridging, straight, through, method, params)
+    everything = servers.all["everything"]
+    with direct(everything, servers) as straight, Http(gateway.url("everything"), MODERN) as through:
+        for method, params in EVERYTHING_BEYOND_TOOLS:
+            name = f"modern client, legacy server, everything: {label(method, params)} is equal but for the bridged fields"
+            report.run(name, equal_but_for_bridging, straight, through, method, params)
 
 
 def themselves(report: Report, servers: Servers) -> None:
@@ -109,7 +117,7 @@ def themselves(report: Report, servers: Servers) -> None:
         with direct(server, servers) as first, direct(server, servers) as second:
             for method, params in requests_for(server, servers):
                 name = f"itself, {server.name}: {label(method, params)} is byte-equal"
-                report.run(name, lambda: byte_equal(first, second, method, params))
+                report.run(name, byte_equal, first, second, method, params)
 
 
 def label(method: str, params: dict) -> str:
@@ -132,6 +140,9 @@ def equal_but_for_bridging(straight: Http | Stdio, through: Http, method: str, p
     seen = json.loads(through.request(method, params))
     if through.era == MODERN and "result" in seen:
         expect(seen["result"].get("resultType") == "complete", "a modern result without resultType")
+    if method == "resources/read" and wanted.get("error", {}).get("code") == RESOURCE_NOT_FOUND[straight.era]:
+        wanted["error"]["code"] = RESOURCE_NOT_FOUND[through.era]
+        wanted["error"].setdefault("data", {"uri": params["uri"]})
     same(unbridged(seen), unbridged(wanted), "the answer")
 
 
@@ -148,8 +159,8 @@ def bad_requests(report: Report, gateway: Gateway) -> None:
     """What an official client never sends."""
     for era in (LEGACY, MODERN):
         with Http(gateway.url("time"), era) as client:
-            report.run(f"{era}: an unknown method is -32601", lambda: answers_error(client, "no/such", {}, -32601))
-    report.run("an unknown server is 404", lambda: unknown_server(gateway))
+            report.run(f"{era}: an unknown method is -32601", answers_error, client, "no/such", {}, -32601)
+    report.run("an unknown server is 404", unknown_server, gateway)
 
 
 def answers_error(client: Http, method: str, params: dict, code: int) -> str:

@@ -84,8 +84,11 @@ class Servers:
 def make_repository(folder: Path) -> None:
     """A repository in which nothing depends on who runs this, or when."""
     folder.mkdir()
-    who = {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER") for what, value in (
-        ("NAME", "Interop"), ("EMAIL", "interop@example.com"), ("DATE", "2026-01-02T03:04:05Z"))}
+    who = {
+        f"GIT_{role}_{what}": value
+        for role in ("AUTHOR", "COMMITTER")
+        for what, value in (("NAME", "Interop"), ("EMAIL", "interop@example.com"), ("DATE", "2026-01-02T03:04:05Z"))
+    }
     environment = {**os.environ, **who, "GIT_CONFIG_GLOBAL": "/dev/null"}
 
     def git(*arguments: str) -> None:
@@ -94,7 +97,7 @@ def make_repository(folder: Path) -> None:
     git("init", "--quiet", "--initial-branch", "main")
     (folder / "a.txt").write_text("one\n")
     git("add", "a.txt")
-    git("commit", "--quiet", "--message", "first: ünïcode <&> \"quotes\"")
+    git("commit", "--quiet", "--message", 'first: ünïcode <&> "quotes"')
     (folder / "a.txt").write_text("two\n")
 
 

@@ -5,6 +5,7 @@ import itertools
 import json
 import subprocess
 from pathlib import Path
+from typing import Self
 from urllib.parse import urlsplit
 
 MODERN = "2026-07-28"
@@ -41,7 +42,7 @@ class Http:
         self.status = 0
         self.answered: http.client.HTTPMessage | None = None
 
-    def __enter__(self) -> "Http":
+    def __enter__(self) -> Self:
         if self.era == LEGACY:
             self.request("initialize", HANDSHAKE)
             session = self.answered["mcp-session-id"]
@@ -50,6 +51,10 @@ class Http:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if "mcp-session-id" in self.session:
+            self.connection.close()
+            self.connection.request("DELETE", self.path, headers={**self.headers, **self.session})
+            self.connection.getresponse().read()
         self.connection.close()
 
     def request(self, method: str, params: dict) -> bytes:
@@ -91,7 +96,7 @@ class Stdio:
         self.command, self.era, self.log = command, era, log
         self.ids = itertools.count(1)
 
-    def __enter__(self) -> "Stdio":
+    def __enter__(self) -> Self:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
         if self.era == LEGACY:

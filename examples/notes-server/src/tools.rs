@@ -13,7 +13,6 @@ use crate::arguments::Arguments;
 use crate::notes::{Note, Notebook};
 use crate::search::rank;
 
-const DEFAULT_HITS: usize = 5;
 const MAX_HITS: usize = 50;
 
 /// The MCP server: one notebook behind five tools.
@@ -40,9 +39,9 @@ struct SearchNotes {
     /// Words to look for in titles, tags and bodies.
     query: String,
     /// How many notes to give back at most: 1 to 50, 5 if not said.
-    #[serde(default)]
+    #[serde(default = "default_hits")]
     #[schemars(range(min = 1, max = 50))]
-    limit: Option<usize>,
+    limit: usize,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -156,9 +155,13 @@ fn answer(outcome: Result<(String, Value), String>) -> CallToolResult {
     }
 }
 
-fn hits_wanted(limit: Option<usize>) -> Result<usize, String> {
-    match limit.unwrap_or(DEFAULT_HITS) {
-        wanted @ 1..=MAX_HITS => Ok(wanted),
+fn default_hits() -> usize {
+    5
+}
+
+fn hits_wanted(limit: usize) -> Result<usize, String> {
+    match limit {
+        1..=MAX_HITS => Ok(limit),
         other => Err(format!("`limit` is {other}; it goes from 1 to {MAX_HITS}.")),
     }
 }

@@ -8,63 +8,64 @@ use bytes::Bytes;
 use cardea_chain::{Chain, Directory, Endpoint, OnError, Placed, Role, Stage};
 use cardea_config::{OnError as OnErrorPlan, Plan, Problem, Report, ServerPlan, StagePlan};
 use cardea_listen::Generation;
-use cardea_plugin::{Capabilities, Engine, Grants, Inspection, Limits, LoadError, StageSpec, WasmStage};
-use cardea_registry::{AllServers, OneServer, Registry, Server};
+use cardea_plugin::{Capabilities, ConfigProblem, Engine, Grants, Inspection, Limits, LoadError, StageSpec, WasmStage};
+use cardea_registry::{Registry, Server};
 
 use crate::gateway::Parts;
 use crate::manifest::Manifest;
 use crate::{check, servers, source};
 
 /// Path of the endpoint for all servers.
-pub const ALL_SERVERS: &str = "/mcp";
+pub(crate) const ALL_SERVERS: &str = "/mcp";
 
 /// Path of the endpoint for one server.
-pub fn one_server(name: &str) -> String {
+pub(crate) fn one_server(name: &str) -> String {
     format!("/servers/{name}/mcp")
 }
 
-/// The endpoints of every server by name, for readiness.
-pub type Endpoints = Vec<(Arc<str>, Arc<[Endpoint]>)>;
+/// The endpoints of every server, in manifest order.
+type Endpoints = Vec<Arc<[Endpoint]>>;
 
 /// A generation with what it was built from.
-pub struct Built {
+pub(crate) struct Built {
     /// What the listener serves.
-    pub generation: Arc<Generation>,
+    pub(crate) generation: Arc<Generation>,
     /// What the manifest meant.
-    pub plan: Plan,
+    pub(crate) plan: Plan,
     /// The stages, in manifest order.
-    pub stages: Vec<LoadedStage>,
-    /// The servers' endpoints.
-    pub endpoints: Endpoints,
+    pub(crate) stages: Vec<LoadedStage>,
+    /// The servers, for readiness.
+    pub(crate) registry: Registry,
+    endpoints: Endpoints,
 }
 
 /// A stage that runs, with what it was loaded from.
 #[derive(Clone)]
-pub struct LoadedStage {
+pub(crate) struct LoadedStage {
     /// What the manifest says of it.
-    pub plan: StagePlan,
+    pub(crate) plan: StagePlan,
     /// The stage.
-    pub stage: Arc<WasmStage>,
+    pub(crate) stage: Arc<WasmStage>,
 }
 
 /// A plugin that was read and looked at, not yet loaded.
-pub struct Examined {
+pub(crate) struct Examined {
     /// What the manifest says of the stage.
-    pub plan: StagePlan,
+    pub(crate) plan: StagePlan,
     /// What the component says of itself.
-    pub inspection: Inspection,
+    pub(crate) inspection: Inspection,
     component: Bytes,
 }
 
 impl Examined {
     /// What the stage is for.
-    pub fn role(&self) -> Role {
+    pub(crate) fn role(&self) -> Role {
         self.inspection.role()
     }
 }
 
 /// Builds a generation beside the one that serves. Every problem is in the report; nothing that serves is touched.
-pub async fn assemble(
+pub(crate) async fn assemble(
     parts: &Parts,
     manifest: &Manifest,
     number: u64,
@@ -78,12 +79,14 @@ pub async fn assemble(
     if !report.is_empty() {
         return Err(report);
     }
-    let endpoints = endpoints(plan, previous);
+    let endpoints = endpoints(plan, previous, &mut report);
+    let registry = registry(plan, &endpoints, &mut report);
+    let (Some(registry), true) = (registry, report.is_empty()) else { return Err(report) };
     let placed = stages.iter().map(placed).collect();
     let chain = Chain::new(placed, number, Arc::clone(&parts.journal) as Arc<dyn cardea_chain::Recorder>);
-    let directories = directories(plan, &endpoints);
+    let directories = directories(plan, &registry);
     let generation = Generation { number, chain: Arc::new(chain), endpoints: directories };
-    Ok(Built { generation: Arc::new(generation), plan: plan.clone(), stages, endpoints })
+    Ok(Built { generation: Arc::new(generation), plan: plan.clone(), stages, registry, endpoints })
 }
 
 fn examine(plan: &Plan, report: &mut Report) -> Vec<Examined> {
@@ -93,7 +96,7 @@ fn examine(plan: &Plan, report: &mut Report) -> Vec<Examined> {
         match source::read(&stage.plugin) {
             Err(sentence) => report.push(Problem::new(at(), sentence, "not readable")),
             Ok(component) => match Engine::inspect(&component) {
-                Err(error) => report.push(problem(stage, &error)),
+                Err(error) => report.problems.extend(problems(stage, &error)),
                 Ok(inspection) => examined.push(Examined { plan: stage.clone(), inspection, component }),
             },
         }
@@ -121,7 +124,7 @@ async fn load(
         let capabilities = Capabilities { kv: parts.memory.clone(), limiter: parts.memory.clone() };
         match parts.engine.load(component, spec(&plan, number), capabilities).await {
             Ok(stage) => stages.push(LoadedStage { plan, stage }),
-            Err(error) => report.push(problem(&plan, &error)),
+            Err(error) => report.problems.extend(problems(&plan, &error)),
         }
     }
     stages
@@ -129,9 +132,8 @@ async fn load(
 
 fn spec(plan: &StagePlan, generation: u64) -> StageSpec {
     let grants = Grants { kv: plan.grants.kv, limiter: plan.grants.limiter, journal: plan.grants.journal };
-    let defaults = Limits::default();
     StageSpec {
-        name: plan.name.as_str().into(),
+        name: plan.name.clone(),
         plugin: source::shown(&plan.plugin),
         generation,
         config: plan.config.clone(),
@@ -140,22 +142,24 @@ fn spec(plan: &StagePlan, generation: u64) -> StageSpec {
             memory: plan.memory.bytes(),
             cpu: plan.cpu_budget,
             wall: plan.wall_budget,
-            concurrency: plan.concurrency.unwrap_or(defaults.concurrency),
+            concurrency: plan.concurrency.map(|most| u32::try_from(most).unwrap_or(u32::MAX)),
         },
     }
 }
 
-/// A plugin's own trouble, shown where the manifest causes it: the config value, the missing grant, or the plugin's name.
-fn problem(stage: &StagePlan, error: &LoadError) -> Problem {
-    let (span, label) = match error.pointer() {
-        Some(pointer) => (stage.config_span(pointer), "the plugin does not take this"),
-        None => (stage.spans.of("plugin"), "cannot be loaded"),
-    };
-    let problem = Problem::new(span, format!("stage `{}`: {error}", stage.name), label);
-    match error.help() {
-        Some(help) => problem.help(help),
-        None => problem,
+/// A plugin's own trouble, shown where the manifest causes it: every config value it does not take, or the plugin's name.
+fn problems(stage: &StagePlan, error: &LoadError) -> Vec<Problem> {
+    let told = format!("stage `{}`: {}", stage.name, error.problem);
+    let with_help =
+        |problem: Problem| if error.remedy.is_empty() { problem } else { problem.help(error.remedy.clone()) };
+    if error.places.is_empty() {
+        return vec![with_help(Problem::new(stage.spans.of("plugin"), told, "cannot be loaded"))];
     }
+    let place = |place: &ConfigProblem| {
+        let message = format!("stage `{}`: config{}: {}", stage.name, place.pointer, place.message);
+        with_help(Problem::new(stage.config_span(&place.pointer), message, "the plugin does not take this"))
+    };
+    error.places.iter().map(place).collect()
 }
 
 fn placed(loaded: &LoadedStage) -> Placed {
@@ -170,34 +174,36 @@ fn placed(loaded: &LoadedStage) -> Placed {
 }
 
 /// A server that did not change keeps its connections, sessions and processes.
-fn endpoints(plan: &Plan, previous: Option<&Built>) -> Endpoints {
+fn endpoints(plan: &Plan, previous: Option<&Built>, report: &mut Report) -> Endpoints {
     let kept = |server: &ServerPlan| {
-        let built = previous.filter(|built| built.plan.listen.limits.max_message_bytes == plan.listen.limits.max_message_bytes)?;
+        let built = previous
+            .filter(|built| built.plan.listen.limits.max_message_bytes == plan.listen.limits.max_message_bytes)?;
         let position = built.plan.servers.iter().position(|old| old == server)?;
-        Some(Arc::clone(&built.endpoints[position].1))
+        built.endpoints.get(position).map(Arc::clone)
     };
-    plan.servers
-        .iter()
-        .map(|server| {
-            let endpoints = kept(server).unwrap_or_else(|| servers::endpoints(server, &plan.listen.limits));
-            (Arc::from(server.name.as_str()), endpoints)
-        })
-        .collect()
-}
-
-fn directories(plan: &Plan, endpoints: &Endpoints) -> HashMap<String, Arc<dyn Directory>> {
-    let servers = plan.servers.iter().zip(endpoints).map(|(server, (name, endpoints))| Server {
-        name: Arc::clone(name),
-        endpoints: Arc::clone(endpoints),
-        call_timeout: Some(server.call_timeout),
-    });
-    let registry = Registry::new(servers.collect());
-    let mut directories: HashMap<String, Arc<dyn Directory>> = HashMap::new();
-    directories.insert(ALL_SERVERS.to_owned(), Arc::new(AllServers::new(Arc::clone(&registry))));
+    let mut endpoints = Vec::new();
     for server in &plan.servers {
-        if let Some(one) = OneServer::new(Arc::clone(&registry), &server.name) {
-            directories.insert(one_server(&server.name), Arc::new(one));
+        match kept(server).map_or_else(|| servers::endpoints(server, &plan.listen.limits), Ok) {
+            Ok(found) => endpoints.push(found),
+            Err(sentence) => report.push(Problem::new(server.spans.whole(), sentence, "cannot be reached")),
         }
     }
-    directories
+    endpoints
+}
+
+fn registry(plan: &Plan, endpoints: &Endpoints, report: &mut Report) -> Option<Registry> {
+    let servers = plan.servers.iter().zip(endpoints).map(|(server, endpoints)| Server {
+        name: server.name.as_str().into(),
+        endpoints: endpoints.to_vec(),
+        call_timeout: Some(server.call_timeout),
+    });
+    Registry::new(servers.collect())
+        .inspect_err(|fault| report.push(Problem::new(plan.spans.whole(), fault.to_string(), "in a server's name")))
+        .ok()
+}
+
+fn directories(plan: &Plan, registry: &Registry) -> HashMap<String, Arc<dyn Directory>> {
+    let all = (ALL_SERVERS.to_owned(), registry.all());
+    let each = plan.servers.iter().filter_map(|server| Some((one_server(&server.name), registry.one(&server.name)?)));
+    each.chain([all]).collect()
 }

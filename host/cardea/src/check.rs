@@ -12,7 +12,7 @@ use crate::manifest::Manifest;
 use crate::{Failure, log};
 
 /// Checks a manifest and the plugins it names, `init` and `selftest` included. Starts no server and opens no port.
-pub fn run(path: &Path) -> Result<(), Failure> {
+pub(crate) fn run(path: &Path) -> Result<(), Failure> {
     let manifest = Manifest::read(path)?;
     let runtime = crate::serve::runtime()?;
     runtime.block_on(async {
@@ -24,7 +24,7 @@ pub fn run(path: &Path) -> Result<(), Failure> {
 }
 
 /// The rules. Every breach is a problem with a place.
-pub fn rules(plan: &Plan, stages: &[Examined], report: &mut Report) {
+pub(crate) fn rules(plan: &Plan, stages: &[Examined], report: &mut Report) {
     identity(plan, stages, report);
     for examined in stages {
         on_error(examined, report);
@@ -43,7 +43,9 @@ fn identity(plan: &Plan, stages: &[Examined], report: &mut Report) {
         "no stage says who calls, so every request would be answered with 401",
         "no stage of role `identity`",
     );
-    report.push(problem.help("add a stage with `plugin = \"api-key\"`, or with `plugin = \"anonymous\"` if everybody may call"));
+    report.push(
+        problem.help("add a stage with `plugin = \"api-key\"`, or with `plugin = \"anonymous\"` if everybody may call"),
+    );
 }
 
 fn on_error(examined: &Examined, report: &mut Report) {
@@ -80,7 +82,8 @@ fn coverage(plan: &Plan, stages: &[Examined], report: &mut Report) {
     if plan.open.is_some() || !report.is_empty() {
         return;
     }
-    let rights: Vec<Matcher> = stages.iter().filter(|stage| judges(&stage.inspection)).map(|s| matcher(&s.plan)).collect();
+    let rights: Vec<Matcher> =
+        stages.iter().filter(|stage| judges(&stage.inspection)).map(|s| matcher(&s.plan)).collect();
     let servers = plan.servers.iter().map(|server| (assemble::one_server(&server.name), Some(server.name.as_str())));
     let bare: Vec<String> = std::iter::once((assemble::ALL_SERVERS.to_owned(), None))
         .chain(servers)
@@ -102,7 +105,7 @@ fn judges(inspection: &Inspection) -> bool {
 }
 
 /// The `match` of a stage as the corridor reads it.
-pub fn matcher(stage: &StagePlan) -> Matcher {
+pub(crate) fn matcher(stage: &StagePlan) -> Matcher {
     let matches = &stage.matches;
     Matcher::new(&matches.endpoints, &matches.servers, &matches.methods, &matches.names)
 }

@@ -21,14 +21,16 @@ const MOST_PATIENCE: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Delivers until the gateway stops. Each stage has a cursor of its own, kept by its name across reloads and restarts.
-pub async fn follow(gateway: Arc<Gateway>, data: PathBuf, shutdown: CancellationToken) {
+pub(crate) async fn follow(gateway: Arc<Gateway>, data: PathBuf, shutdown: CancellationToken) {
     let mut readers: HashMap<String, Reader> = HashMap::new();
     loop {
         let built = gateway.built();
-        let takers: Vec<_> = built.stages.iter().filter(|loaded| loaded.stage.inspection().hooks.has(Hook::Record)).collect();
+        let takers: Vec<_> =
+            built.stages.iter().filter(|loaded| loaded.stage.inspection().hooks.has(Hook::Record)).collect();
         readers.retain(|name, _| takers.iter().any(|loaded| loaded.plan.name == *name));
         for loaded in takers {
-            let reader = readers.entry(loaded.plan.name.clone()).or_insert_with(|| Reader::open(&data, &loaded.plan.name));
+            let reader =
+                readers.entry(loaded.plan.name.clone()).or_insert_with(|| Reader::open(&data, &loaded.plan.name));
             reader.step(&gateway.parts.journal, &loaded.stage).await;
         }
         let behind = readers.values().map(|reader| reader.cursor).min().unwrap_or(u64::MAX);
@@ -63,10 +65,10 @@ impl Reader {
                 Ok(batch) => batch,
                 Err(error) => return self.later(stage, &error.to_string()),
             };
-            let last = batch.last().map_or(self.cursor, |(cursor, _)| *cursor);
-            match stage.deliver(batch).await {
-                Ok(()) => self.advance(last + 1),
-                Err(problem) => return self.later(stage, &problem),
+            let next = batch.last().map_or(self.cursor, |entry| entry.cursor + 1);
+            match stage.deliver(&batch).await {
+                Ok(()) => self.advance(next),
+                Err(fault) => return self.later(stage, &fault.to_string()),
             }
         }
     }

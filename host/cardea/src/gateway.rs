@@ -10,22 +10,22 @@ use cardea_plugin::{Engine, EngineSettings};
 use cardea_state::Memory;
 
 use crate::Failure;
-use crate::assemble::{Built, Endpoints};
+use crate::assemble::Built;
 use crate::manifest::Manifest;
 
 /// The long-lived parts that every generation is built on.
-pub struct Parts {
+pub(crate) struct Parts {
     /// Compiles and runs components.
-    pub engine: Arc<Engine>,
+    pub(crate) engine: Arc<Engine>,
     /// Counters and key-values.
-    pub memory: Arc<Memory>,
+    pub(crate) memory: Arc<Memory>,
     /// The journal.
-    pub journal: Arc<Journal>,
+    pub(crate) journal: Arc<Journal>,
 }
 
 impl Parts {
     /// Opens everything a gateway keeps under its data directory.
-    pub fn open(manifest: &Manifest) -> Result<Self, Failure> {
+    pub(crate) fn open(manifest: &Manifest) -> Result<Self, Failure> {
         let data = manifest.data();
         let engine = Engine::new(EngineSettings { cache_dir: Some(data.join("code")), ..EngineSettings::default() })
             .map_err(|error| Failure::unavailable(format!("cannot start the wasm engine: {error}")))?;
@@ -36,27 +36,27 @@ impl Parts {
 }
 
 /// The gateway while it serves.
-pub struct Gateway {
+pub(crate) struct Gateway {
     /// The long-lived parts.
-    pub parts: Parts,
+    pub(crate) parts: Parts,
     /// What serves now, as the listener sees it.
-    pub serving: Arc<ArcSwap<Generation>>,
+    pub(crate) serving: Arc<ArcSwap<Generation>>,
     built: ArcSwap<Built>,
     last: Mutex<Reload>,
 }
 
 /// How the last attempt to change generations ended.
 #[derive(Clone, Debug)]
-pub struct Reload {
+pub(crate) struct Reload {
     /// When.
-    pub at: SystemTime,
+    pub(crate) at: SystemTime,
     /// The report of what was wrong, if it failed.
-    pub problem: Option<String>,
+    pub(crate) problem: Option<String>,
 }
 
 impl Gateway {
     /// A gateway that serves its first generation.
-    pub fn new(parts: Parts, first: Built) -> Self {
+    pub(crate) fn new(parts: Parts, first: Built) -> Self {
         Self {
             parts,
             serving: Arc::new(ArcSwap::new(Arc::clone(&first.generation))),
@@ -66,30 +66,25 @@ impl Gateway {
     }
 
     /// What serves now, with what it was built from.
-    pub fn built(&self) -> Arc<Built> {
+    pub(crate) fn built(&self) -> Arc<Built> {
         self.built.load_full()
     }
 
     /// Swaps the generation. Calls under way keep theirs; what the new one no longer uses ends with its last call.
-    pub fn publish(&self, next: Built) {
+    pub(crate) fn publish(&self, next: Built) {
         self.serving.store(Arc::clone(&next.generation));
         self.built.store(Arc::new(next));
         self.note(None);
     }
 
     /// Notes that a change was refused; the present generation goes on.
-    pub fn refused(&self, problem: String) {
+    pub(crate) fn refused(&self, problem: String) {
         self.note(Some(problem));
     }
 
     /// How the last attempt ended.
-    pub fn last_reload(&self) -> Reload {
+    pub(crate) fn last_reload(&self) -> Reload {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// The servers' endpoints, for readiness.
-    pub fn endpoints(&self) -> Endpoints {
-        self.built.load().endpoints.clone()
     }
 
     fn note(&self, problem: Option<String>) {

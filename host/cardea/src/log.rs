@@ -9,7 +9,7 @@ use tracing_subscriber::fmt::format::FmtSpan;
 use crate::Failure;
 
 /// Starts the log as the manifest wants it: readable on a terminal, JSON lines elsewhere.
-pub fn start(plan: &Log) {
+pub(crate) fn start(plan: &Log) {
     let filter = EnvFilter::new(plan.level.as_str());
     let json = match plan.format {
         LogFormat::Json => true,
@@ -25,7 +25,7 @@ pub fn start(plan: &Log) {
 }
 
 /// Prints a result.
-pub fn print(text: &str) -> Result<(), Failure> {
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = stdout().lock();
     // A reader that closed the pipe (`cardea plan | head`) has what it wanted.
     let _ = writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush());
@@ -33,11 +33,11 @@ pub fn print(text: &str) -> Result<(), Failure> {
 }
 
 /// Prints what went wrong.
-pub fn complain(text: &str) {
+pub(crate) fn complain(text: &str) {
     let _ = writeln!(stderr().lock(), "{}", text.trim_end());
 }
 
 /// Whether complaints may be coloured.
-pub fn colour() -> bool {
+pub(crate) fn colour() -> bool {
     stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
 }

@@ -8,15 +8,15 @@ use cardea_config::{Plan, Report, Source, World};
 use crate::{Failure, log};
 
 /// A manifest that was read.
-pub struct Manifest {
+pub(crate) struct Manifest {
     /// Its text and name.
-    pub source: Source,
+    pub(crate) source: Source,
     /// What it means. Its paths are absolute.
-    pub plan: Plan,
+    pub(crate) plan: Plan,
 }
 
 /// Why a manifest could not be used.
-pub enum Unusable {
+pub(crate) enum Unusable {
     /// The file cannot be read.
     Unreadable(String),
     /// The file was read and is not right.
@@ -25,7 +25,7 @@ pub enum Unusable {
 
 impl Manifest {
     /// Reads a manifest and finds every problem in it.
-    pub fn read(path: &Path) -> Result<Self, Unusable> {
+    pub(crate) fn read(path: &Path) -> Result<Self, Unusable> {
         let text = std::fs::read_to_string(path).map_err(|error| {
             Unusable::Unreadable(format!(
                 "cannot read the manifest {}: {error}\nhelp: name one with --manifest FILE; examples/ has some to start from",
@@ -36,9 +36,10 @@ impl Manifest {
     }
 
     /// Reads a manifest's text as if it stood at `path`.
-    pub fn parse(path: &Path, text: String) -> Result<Self, Unusable> {
+    pub(crate) fn parse(path: &Path, text: String) -> Result<Self, Unusable> {
         let source = Source { name: path.display().to_string(), text };
-        let base = folder(path).map_err(|error| Unusable::Unreadable(format!("cannot tell where {} is: {error}", path.display())))?;
+        let base = folder(path)
+            .map_err(|error| Unusable::Unreadable(format!("cannot tell where {} is: {error}", path.display())))?;
         match cardea_config::read(&source, &Surroundings { base }) {
             Ok(plan) => Ok(Self { source, plan }),
             Err(report) => Err(Unusable::Wrong(source, report)),
@@ -46,12 +47,12 @@ impl Manifest {
     }
 
     /// The folder for everything the gateway keeps.
-    pub fn data(&self) -> &Path {
+    pub(crate) fn data(&self) -> &Path {
         &self.plan.data_directory
     }
 
     /// The report as a failure of the command.
-    pub fn wrong(&self, report: &Report) -> Failure {
+    pub(crate) fn wrong(&self, report: &Report) -> Failure {
         Failure::config(report.render(&self.source, log::colour()))
     }
 }

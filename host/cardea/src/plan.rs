@@ -8,7 +8,7 @@ use crate::manifest::Manifest;
 use crate::{Failure, log};
 
 /// Shows the difference. Everything is checked as `cardea check` does, because a plan that cannot be served is none.
-pub fn run(path: &Path) -> Result<(), Failure> {
+pub(crate) fn run(path: &Path) -> Result<(), Failure> {
     let manifest = Manifest::read(path)?;
     let built = crate::serve::runtime()?.block_on(async {
         let parts = Parts::open(&manifest)?;
@@ -33,7 +33,7 @@ pub fn run(path: &Path) -> Result<(), Failure> {
 }
 
 /// Keeps the manifest that serves now, for a later `cardea plan`. Its text has no secrets, only their names.
-pub fn remember(manifest: &Manifest) {
+pub(crate) fn remember(manifest: &Manifest) {
     let file = served(manifest);
     let written = std::fs::create_dir_all(manifest.data()).and_then(|()| std::fs::write(&file, &manifest.source.text));
     if let Err(error) = written {

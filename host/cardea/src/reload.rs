@@ -17,7 +17,7 @@ use crate::watch::Watch;
 use crate::{assemble, plan, source};
 
 /// Applies changes until the gateway stops.
-pub async fn follow(
+pub(crate) async fn follow(
     path: PathBuf,
     gateway: Arc<Gateway>,
     certificate: Option<Arc<Certificate>>,
@@ -40,7 +40,10 @@ pub async fn follow(
         match apply(&path, &gateway).await {
             Ok(()) => watch.follow(files(&path, &gateway.built().plan)),
             Err(problem) => {
-                tracing::error!(generation = gateway.built().generation.number, "reload refused, the present generation goes on:\n{problem}");
+                tracing::error!(
+                    generation = gateway.built().generation.number,
+                    "reload refused, the present generation goes on:\n{problem}"
+                );
                 gateway.refused(problem);
             }
         }
@@ -82,8 +85,10 @@ fn files(path: &Path, plan: &Plan) -> BTreeSet<PathBuf> {
 }
 
 /// Reads certificate and key. The error is a sentence for people.
-pub fn read_certificate(tls: &TlsPlan) -> Result<(Vec<u8>, Vec<u8>), String> {
-    let read = |file: &Path| std::fs::read(file).map_err(|error| format!("[listen.tls]: cannot read {}: {error}", file.display()));
+pub(crate) fn read_certificate(tls: &TlsPlan) -> Result<(Vec<u8>, Vec<u8>), String> {
+    let read = |file: &Path| {
+        std::fs::read(file).map_err(|error| format!("[listen.tls]: cannot read {}: {error}", file.display()))
+    };
     Ok((read(&tls.certificate)?, read(&tls.key)?))
 }
 

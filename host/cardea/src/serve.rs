@@ -4,8 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use cardea_admin::Admin;
-use cardea_config::{AllowedOrigins, ListenPlan};
+use cardea_config::{AdminPlan, AllowedOrigins, ListenPlan};
 use cardea_listen::tls::Certificate;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
@@ -15,14 +14,14 @@ use crate::manifest::Manifest;
 use crate::{Failure, assemble, deliver, log, plan, reload, status};
 
 /// Serves until a signal says to stop.
-pub fn run(path: &Path) -> Result<(), Failure> {
+pub(crate) fn run(path: &Path) -> Result<(), Failure> {
     let manifest = Manifest::read(path)?;
     log::start(&manifest.plan.log);
     runtime()?.block_on(serve(path.to_path_buf(), manifest))
 }
 
 /// The runtime of every subcommand that needs one.
-pub fn runtime() -> Result<Runtime, Failure> {
+pub(crate) fn runtime() -> Result<Runtime, Failure> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -39,14 +38,10 @@ async fn serve(path: PathBuf, manifest: Manifest) -> Result<(), Failure> {
     let shutdown = CancellationToken::new();
 
     let admin = match &manifest.plan.admin {
+        Some(plan) => Some(open_admin(plan).await?),
         None => None,
-        Some(plan) => {
-            let token = plan.token.as_ref().map(|token| token.reveal().to_owned());
-            let admin = Admin::bind(plan.address, token).await.map_err(|error| taken("[admin]", plan.address, &error))?;
-            Some(admin)
-        }
     };
-    announce(bound.address(), certificate.is_some(), admin.as_ref().map(Admin::address), &gateway);
+    announce(bound.address(), certificate.is_some(), admin.as_ref().map(cardea_admin::Bound::address), &gateway);
     plan::remember(&manifest);
 
     let mut tasks = tokio::task::JoinSet::new();
@@ -62,6 +57,12 @@ async fn serve(path: PathBuf, manifest: Manifest) -> Result<(), Failure> {
     gateway.parts.journal.close().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+async fn open_admin(plan: &AdminPlan) -> Result<cardea_admin::Bound, Failure> {
+    let token = plan.token.as_ref().map(|token| token.reveal().to_owned());
+    let settings = cardea_admin::Settings { hosts: Vec::new(), token };
+    cardea_admin::bind(plan.address, settings).await.map_err(|error| taken("[admin]", plan.address, &error))
 }
 
 fn announce(address: SocketAddr, tls: bool, admin: Option<SocketAddr>, gateway: &Gateway) {
@@ -100,7 +101,6 @@ fn settings(
             body_timeout: limits.body_timeout,
             idle_timeout: limits.idle_timeout,
             max_connections: limits.max_connections,
-            max_connections_per_peer: limits.max_connections_per_peer,
             max_calls: limits.max_concurrent_calls,
             call_timeout: limits.call_timeout,
             max_call_timeout: limits.max_call_timeout,
@@ -120,9 +120,7 @@ fn loopback_origins(address: SocketAddr, tls: bool) -> Vec<String> {
 fn certificate(plan: &ListenPlan) -> Result<Option<Arc<Certificate>>, Failure> {
     let Some(tls) = &plan.tls else { return Ok(None) };
     let (certificate, key) = reload::read_certificate(tls).map_err(Failure::config)?;
-    Certificate::load(&certificate, &key)
-        .map(Some)
-        .map_err(|error| Failure::config(format!("[listen.tls]: {error}")))
+    Certificate::load(&certificate, &key).map(Some).map_err(|error| Failure::config(format!("[listen.tls]: {error}")))
 }
 
 fn taken(section: &str, address: SocketAddr, error: &dyn std::fmt::Display) -> Failure {
@@ -133,7 +131,8 @@ fn taken(section: &str, address: SocketAddr, error: &dyn std::fmt::Display) -> F
 
 async fn stop_on_signal(shutdown: CancellationToken) {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
         tracing::warn!("cannot listen for signals; only SIGKILL will stop this process");
         return;
     };

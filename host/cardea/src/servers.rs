@@ -15,18 +15,25 @@ const INHERITED: [&str; 9] = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM"
 /// How long a child may be silent on the probe before it is taken for a legacy server.
 const PROBE: Duration = Duration::from_secs(5);
 
-/// The endpoints of a server. Nothing is started or connected yet.
-pub fn endpoints(server: &ServerPlan, limits: &Limits) -> Arc<[Endpoint]> {
+/// The endpoints of a server. Nothing is started or connected yet; the error is a sentence for people.
+pub(crate) fn endpoints(server: &ServerPlan, limits: &Limits) -> Result<Arc<[Endpoint]>, String> {
     match &server.transport {
-        Transport::Stdio(child) => Arc::from([Endpoint {
+        Transport::Stdio(child) => Ok(Arc::from([Endpoint {
             facts: facts(server, server.name.clone(), 1, Vec::new()),
             upstream: Arc::new(ChildServer::new(child_spec(server, child, limits))) as Arc<dyn Upstream>,
-        }]),
-        Transport::Http(http) => http.endpoints.iter().map(|endpoint| http_endpoint(server, http, endpoint, limits)).collect(),
+        }])),
+        Transport::Http(http) => {
+            http.endpoints.iter().map(|endpoint| http_endpoint(server, http, endpoint, limits)).collect()
+        }
     }
 }
 
-fn http_endpoint(server: &ServerPlan, http: &HttpPlan, endpoint: &EndpointPlan, limits: &Limits) -> Endpoint {
+fn http_endpoint(
+    server: &ServerPlan,
+    http: &HttpPlan,
+    endpoint: &EndpointPlan,
+    limits: &Limits,
+) -> Result<Endpoint, String> {
     let labels = endpoint.labels.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
     let spec = HttpSpec {
         headers: headers(http),
@@ -37,10 +44,11 @@ fn http_endpoint(server: &ServerPlan, http: &HttpPlan, endpoint: &EndpointPlan, 
         max_message_bytes: limits.max_message_bytes.bytes(),
         ..HttpSpec::new(server.name.as_str(), endpoint.url.clone())
     };
-    Endpoint {
+    let upstream = HttpServer::new(spec).map_err(|fault| format!("server `{}`: {fault}", server.name))?;
+    Ok(Endpoint {
         facts: facts(server, endpoint.url.to_string(), endpoint.weight, labels),
-        upstream: Arc::new(HttpServer::new(spec)),
-    }
+        upstream: Arc::new(upstream),
+    })
 }
 
 fn child_spec(server: &ServerPlan, child: &ChildPlan, limits: &Limits) -> ChildSpec {

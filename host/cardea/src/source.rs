@@ -11,18 +11,20 @@ use crate::standard;
 const LARGEST: u64 = 256 << 20;
 
 /// Reads a plugin. The error is a sentence for people with what to do.
-pub fn read(source: &PluginSource) -> Result<Bytes, String> {
+pub(crate) fn read(source: &PluginSource) -> Result<Bytes, String> {
     match source {
         PluginSource::Embedded(name) => standard::component(name).map(Bytes::from_static).ok_or_else(|| {
             let known = standard::names().collect::<Vec<_>>().join("`, `");
-            format!("no standard plugin is called `{name}`; there are `{known}`; a file is written as \"./{name}.wasm\"")
+            format!(
+                "no standard plugin is called `{name}`; there are `{known}`; a file is written as \"./{name}.wasm\""
+            )
         }),
         PluginSource::File(path) => read_file(path),
     }
 }
 
 /// The file a source stands in, if it is one: what the watcher watches.
-pub fn file(source: &PluginSource) -> Option<PathBuf> {
+pub(crate) fn file(source: &PluginSource) -> Option<PathBuf> {
     match source {
         PluginSource::Embedded(_) => None,
         PluginSource::File(path) => Some(path.clone()),
@@ -30,7 +32,7 @@ pub fn file(source: &PluginSource) -> Option<PathBuf> {
 }
 
 /// The source as the manifest writes it, for messages.
-pub fn shown(source: &PluginSource) -> String {
+pub(crate) fn shown(source: &PluginSource) -> String {
     match source {
         PluginSource::Embedded(name) => name.clone(),
         PluginSource::File(path) => path.display().to_string(),

@@ -4,11 +4,11 @@
 static STANDARD: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/standard.rs"));
 
 /// The component of a standard plugin.
-pub fn component(name: &str) -> Option<&'static [u8]> {
+pub(crate) fn component(name: &str) -> Option<&'static [u8]> {
     STANDARD.iter().find(|(standard, _)| *standard == name).map(|(_, component)| *component)
 }
 
 /// Their names.
-pub fn names() -> impl Iterator<Item = &'static str> {
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     STANDARD.iter().map(|(name, _)| *name)
 }

@@ -17,7 +17,7 @@ const LOOK: Duration = Duration::from_secs(5);
 const SETTLE: Duration = Duration::from_millis(50);
 
 /// Watches a set of files by their content.
-pub struct Watch {
+pub(crate) struct Watch {
     files: BTreeSet<PathBuf>,
     seen: [u8; 32],
     changed: Arc<Notify>,
@@ -26,7 +26,7 @@ pub struct Watch {
 
 impl Watch {
     /// Watches files, as they are now.
-    pub fn new(files: BTreeSet<PathBuf>) -> Self {
+    pub(crate) fn new(files: BTreeSet<PathBuf>) -> Self {
         let changed = Arc::new(Notify::new());
         let mut watch = Self { seen: [0; 32], watcher: watcher(&changed), changed, files: BTreeSet::new() };
         watch.follow(files);
@@ -35,7 +35,7 @@ impl Watch {
     }
 
     /// Watches another set. What changed in the files that were in the old one is still noticed.
-    pub fn follow(&mut self, files: BTreeSet<PathBuf>) {
+    pub(crate) fn follow(&mut self, files: BTreeSet<PathBuf>) {
         let folders: BTreeSet<PathBuf> = files.iter().map(|file| folder(file)).collect();
         let known: BTreeSet<PathBuf> = self.files.iter().map(|file| folder(file)).collect();
         if let Some(watcher) = &mut self.watcher {
@@ -55,7 +55,7 @@ impl Watch {
     }
 
     /// Comes back when the content of a file differs from what was last seen.
-    pub async fn change(&mut self) {
+    pub(crate) async fn change(&mut self) {
         loop {
             if timeout(LOOK, self.changed.notified()).await.is_ok() {
                 while timeout(SETTLE, self.changed.notified()).await.is_ok() {}

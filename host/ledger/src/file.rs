@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::Sync;
+use crate::{Entry, Sync};
 
 /// A line's place is remembered for every so many lines; between them, lines are counted.
 const STRIDE: u64 = 1024;
@@ -55,7 +55,7 @@ impl JournalFile {
     }
 
     /// Reads through a handle of its own, so that a slow reader never holds up the writer.
-    pub(crate) fn read(&self, cursor: u64, max: usize, head: u64) -> io::Result<Vec<(u64, String)>> {
+    pub(crate) fn read(&self, cursor: u64, max: usize, head: u64) -> io::Result<Vec<Entry>> {
         if cursor >= head || max == 0 {
             return Ok(Vec::new());
         }
@@ -67,7 +67,7 @@ impl JournalFile {
         let mut file = File::open(&self.path)?;
         file.seek(SeekFrom::Start(offset))?;
         let lines = BufReader::new(file).lines().zip(mark..head).skip((cursor - mark) as usize).take(max);
-        lines.map(|(line, cursor)| Ok((cursor, line?))).collect()
+        lines.map(|(line, cursor)| Ok(Entry { cursor, json: line? })).collect()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

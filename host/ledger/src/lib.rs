@@ -44,6 +44,15 @@ pub enum Sync {
     Never,
 }
 
+/// One record of the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its place.
+    pub cursor: u64,
+    /// The record, one JSON object.
+    pub json: String,
+}
+
 /// An open journal.
 pub struct Journal {
     queue: Mutex<Option<mpsc::Sender<Box<Record>>>>,
@@ -81,8 +90,8 @@ impl Journal {
         self.lost.load(Ordering::Relaxed)
     }
 
-    /// At most `max` records from `cursor` on, in order: cursor and line. Empty at the end.
-    pub fn read_from(&self, cursor: u64, max: usize) -> io::Result<Vec<(u64, String)>> {
+    /// At most `max` records from `cursor` on, in order. Empty at the end.
+    pub fn read_from(&self, cursor: u64, max: usize) -> io::Result<Vec<Entry>> {
         self.file.read(cursor, max, self.head())
     }
 

@@ -38,9 +38,9 @@ fn open(folder: &Path) -> Arc<Journal> {
 
 fn calls(journal: &Journal, from: u64) -> Vec<String> {
     let lines = journal.read_from(from, usize::MAX).unwrap();
-    let parsed = lines.iter().map(|(cursor, line)| {
-        let value: Value = serde_json::from_str(line).unwrap();
-        assert_eq!(value["cursor"], *cursor);
+    let parsed = lines.iter().map(|entry| {
+        let value: Value = serde_json::from_str(&entry.json).unwrap();
+        assert_eq!(value["cursor"], entry.cursor);
         value["call"].as_str().unwrap().to_owned()
     });
     parsed.collect()

@@ -1,5 +1,6 @@
 //! What happens on one connection: exchanges under way, silence, heads that arrive too slowly.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::Version;
@@ -8,6 +9,7 @@ use tokio::time::Instant;
 
 use crate::Limits;
 use crate::head::HeadScanner;
+use crate::sse::Stoppable;
 
 /// Shared by a connection's transport, which reports bytes, and its service, which reports exchanges.
 #[derive(Debug)]
@@ -26,12 +28,16 @@ struct Now {
     quiet_since: Instant,
     head_since: Option<Instant>,
     head: HeadScanner,
+    /// Event streams of which a piece was handed out and no further one asked for, with the moment of it.
+    unread: HashMap<u64, (Instant, Stoppable)>,
 }
 
 /// An exchange under way; its drop is the end.
 #[derive(Debug)]
 pub(crate) struct Exchange {
     activity: Arc<Activity>,
+    number: u64,
+    waits: bool,
     /// True if its head is known to be framed once at most.
     pub(crate) framed_once: bool,
 }
@@ -56,6 +62,7 @@ impl Activity {
             quiet_since: Instant::now(),
             head_since: None,
             head: HeadScanner::default(),
+            unread: HashMap::new(),
         };
         Arc::new(Self { now: Mutex::new(now), worn: Notify::new(), max_exchanges })
     }
@@ -80,7 +87,7 @@ impl Activity {
             self.worn.notify_one();
         }
         let framed_once = now.http2 || std::mem::take(&mut now.head).framed_once();
-        Exchange { activity: Arc::clone(self), framed_once }
+        Exchange { activity: Arc::clone(self), number: now.served, waits: false, framed_once }
     }
 
     /// How the connection stands.
@@ -97,13 +104,39 @@ impl Activity {
         }
     }
 
+    /// Ends event streams that are not read. Over HTTP/2 they do not show on the wire, where the others go on.
+    pub(crate) fn cut_unread(&self, limits: &Limits) {
+        let stalled: Vec<(Instant, Stoppable)> = {
+            let mut now = self.now();
+            now.unread.extract_if(|_, (since, _)| since.elapsed() > limits.write_stall).map(|(_, cut)| cut).collect()
+        };
+        // Dropping a call runs code of others: not under our lock.
+        stalled.into_iter().for_each(|(_, events)| events.stop());
+    }
+
     fn now(&self) -> MutexGuard<'_, Now> {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+impl Exchange {
+    /// A piece of an event stream was handed out.
+    pub(crate) fn handed_out(&mut self, events: &Stoppable) {
+        self.waits = true;
+        self.activity.now().unread.insert(self.number, (Instant::now(), events.clone()));
+    }
+
+    /// The next piece is asked for: the one before went its way.
+    pub(crate) fn asked_for(&mut self) {
+        if std::mem::take(&mut self.waits) {
+            self.activity.now().unread.remove(&self.number);
+        }
+    }
+}
+
 impl Drop for Exchange {
     fn drop(&mut self) {
+        self.asked_for();
         let mut now = self.activity.now();
         now.under_way -= 1;
         now.quiet_since = Instant::now();
@@ -112,9 +145,13 @@ impl Drop for Exchange {
 
 #[cfg(test)]
 mod tests {
+    use std::future::pending;
     use std::time::Duration;
 
+    use tokio::sync::mpsc;
+
     use super::*;
+    use crate::sse::Events;
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_is_idle_only_without_an_exchange() {
@@ -141,6 +178,24 @@ mod tests {
         slow.read(b"TP/1.1\r\n");
         assert_eq!(silent.standing(&limits), Standing::Loitering);
         assert_eq!(slow.standing(&limits), Standing::Loitering);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_that_is_not_read_is_stopped_and_one_that_waits_for_its_server_is_not() {
+        let limits = Limits::default();
+        let activity = Activity::new(10);
+        let mut exchange = activity.begin(Version::HTTP_2);
+        let (_sender, notes) = mpsc::channel(1);
+        let events = Stoppable::new(Events::new(notes, Box::pin(pending()), limits.keep_alive));
+        exchange.handed_out(&events);
+        exchange.asked_for();
+        tokio::time::advance(limits.write_stall * 2).await;
+        activity.cut_unread(&limits);
+        assert!(!events.is_stopped());
+        exchange.handed_out(&events);
+        tokio::time::advance(limits.write_stall + Duration::from_millis(1)).await;
+        activity.cut_unread(&limits);
+        assert!(events.is_stopped());
     }
 
     #[tokio::test]

@@ -71,13 +71,16 @@ where
             () = stopping.cancelled(), if !leaving => true,
             () = activity.worn.notified(), if !leaving => true,
             () = aged.as_mut(), if !leaving => true,
-            _ = look.tick() => match activity.standing(&limits) {
-                Standing::Fine => false,
-                // Asked to go once already, and still here: it does not read.
-                Standing::Idle if leaving => return,
-                Standing::Idle => true,
-                Standing::Loitering => return,
-            },
+            _ = look.tick() => {
+                activity.cut_unread(&limits);
+                match activity.standing(&limits) {
+                    Standing::Fine => false,
+                    // Asked to go once already, and still here: it does not read.
+                    Standing::Idle if leaving => return,
+                    Standing::Idle => true,
+                    Standing::Loitering => return,
+                }
+            }
         };
         if leave {
             leaving = true;

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use cardea_chain::{CallId, Client, Credential};
+use cardea_chain::{CallId, Client, Credential, Directory};
 use cardea_message::{Envelope, EnvelopeFault, Message, Method, ParseFault, Version, error};
 use http::header::{CONNECTION, ORIGIN};
 use http::request::Parts;
@@ -59,7 +59,7 @@ pub(crate) struct Posted {
 
 /// An exchange that has come in.
 enum Received {
-    Post(Visit, Posted),
+    Post(Visit, Box<Posted>),
     Delete(Visit),
 }
 
@@ -149,45 +149,55 @@ impl Front {
         let Some((endpoint, directory)) = generation.endpoints.get_key_value(head.uri.path()) else {
             return Err(Rejection::invalid(StatusCode::NOT_FOUND, "No MCP endpoint is at this path"));
         };
-        let (endpoint, directory) = (Arc::from(endpoint.as_str()), Arc::clone(directory));
         let posts = served(&head)?;
-        let credential = Arc::new(Credential {
+        let credential = Credential {
             uri: self.external_uri(&head, authority),
             headers: head.headers,
             method: head.method,
-            endpoint: Arc::clone(&endpoint),
+            endpoint: Arc::from(endpoint.as_str()),
             peer: None,
-        });
-        let received = SystemTime::now();
-        let outcome = generation.chain.authenticate(&credential).await;
-        let headers = Arc::try_unwrap(credential).map_or_else(|kept| kept.headers.clone(), |owned| owned.headers);
-        let mut visit = Visit {
-            id: id.clone(),
-            generation,
-            endpoint,
-            directory,
-            headers: Arc::new(headers),
-            subject: Arc::default(),
-            received,
         };
-        match outcome {
-            Ok(subject) => visit.subject = subject,
-            Err(refusal) => {
-                let call = visit.call(&Method::parse(""), None, unknown_client(&visit), &self.settings.limits);
-                visit.generation.chain.record_refused(&Arc::new(call), &refusal).await;
-                return Err(Rejection::refused(&refusal));
-            }
-        }
+        let directory = Arc::clone(directory);
+        let visit = self.authenticated(generation, directory, credential, id).await?;
         if !posts {
             return Ok(Received::Delete(visit));
         }
         let (text, share) = body::read(body, &self.settings.limits, &self.buffered).await?;
-        Ok(Received::Post(visit, Posted::read(text, share)))
+        Ok(Received::Post(visit, Box::new(Posted::read(text, share))))
+    }
+
+    /// Room 2. A refusal is recorded as the call it would have been.
+    async fn authenticated(
+        &self,
+        generation: Arc<Generation>,
+        directory: Arc<dyn Directory>,
+        credential: Credential,
+        id: &CallId,
+    ) -> Result<Visit, Box<Rejection>> {
+        let received = SystemTime::now();
+        let endpoint = Arc::clone(&credential.endpoint);
+        let credential = Arc::new(credential);
+        let outcome = generation.chain.authenticate(&credential).await;
+        // Nobody keeps a credential, so its headers are ours again without a copy.
+        let headers = Arc::try_unwrap(credential).map_or_else(|kept| kept.headers.clone(), |owned| owned.headers);
+        let (headers, id) = (Arc::new(headers), id.clone());
+        let mut visit = Visit { id, generation, endpoint, directory, headers, subject: Arc::default(), received };
+        match outcome {
+            Ok(subject) => {
+                visit.subject = subject;
+                Ok(visit)
+            }
+            Err(refusal) => {
+                let call = visit.call(&Method::parse(""), None, unknown_client(&visit), &self.settings.limits);
+                visit.generation.chain.record_refused(&Arc::new(call), &refusal).await;
+                Err(Rejection::refused(&refusal))
+            }
+        }
     }
 
     async fn dispatch(self: &Arc<Self>, received: Received) -> Result<Answered, Box<Rejection>> {
         let (visit, posted) = match received {
-            Received::Post(visit, posted) => (visit, posted),
+            Received::Post(visit, posted) => (visit, *posted),
             Received::Delete(visit) => return legacy::end(self, &visit),
         };
         let header = visit.headers.get(PROTOCOL_VERSION).map(HeaderValue::as_bytes);

@@ -21,6 +21,7 @@ mod legacy;
 mod limits;
 mod modern;
 mod outgoing;
+mod parameters;
 mod respond;
 mod session;
 mod settings;

@@ -10,10 +10,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::value::to_raw_value;
 
 use crate::front::{Front, PROTOCOL_VERSION, Posted};
-use crate::gate;
 use crate::respond::{self, Answered, Asked, Rejection};
 use crate::visit::Visit;
 use crate::walking::{self, Walking};
+use crate::{gate, parameters};
 
 const METHOD: HeaderName = HeaderName::from_static("mcp-method");
 const NAME: HeaderName = HeaderName::from_static("mcp-name");
@@ -38,8 +38,9 @@ pub(crate) async fn answer(front: &Front, visit: &Visit, posted: Posted) -> Resu
         .envelope
         .map_err(|fault| Rejection::new(StatusCode::BAD_REQUEST, error::INVALID_PARAMS, fault.to_string()));
     let client = checked(&request, envelope, &visit.headers).map_err(|rejection| rejection.about(id.as_ref()))?;
-    let holds = front.hold(&posted.share).map_err(|rejection| rejection.about(id.as_ref()))?;
     let call = visit.call(&request.method, request.params(), client, &front.settings.limits);
+    let ready = parameters::agree(&call).and_then(|()| front.hold(&posted.share));
+    let holds = ready.map_err(|rejection| rejection.about(id.as_ref()))?;
     let asked = Asked { id: request.id, method: request.method, name: call.name.clone(), era: Era::Modern };
     let (walk, notes) = walking::begin(Arc::clone(&visit.generation.chain), call, &asked, holds);
     // Polled by whoever writes the response: when the client goes, so does the walk.

@@ -1,7 +1,7 @@
 //! The body of an HTTP response: bytes that are there, or events that come.
 
 use std::collections::VecDeque;
-use std::convert::Infallible;
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -10,14 +10,14 @@ use http_body::{Body, Frame, SizeHint};
 
 use crate::activity::Exchange;
 use crate::limits::SMALL;
-use crate::sse::Events;
+use crate::sse::Stoppable;
 
 /// What is sent.
 pub(crate) enum Outgoing {
     /// Pieces that are all there.
     Whole(VecDeque<Bytes>),
     /// An event stream.
-    Events(Box<Events>),
+    Events(Stoppable),
 }
 
 impl Outgoing {
@@ -54,25 +54,31 @@ pub(crate) fn joined_if_small(pieces: Vec<Bytes>) -> Vec<Bytes> {
 /// A body that keeps its exchange under way until it is sent or dropped.
 pub(crate) struct Tracked {
     body: Outgoing,
-    _exchange: Exchange,
+    exchange: Exchange,
 }
 
 impl Tracked {
     pub(crate) fn new(body: Outgoing, exchange: Exchange) -> Self {
-        Self { body, _exchange: exchange }
+        Self { body, exchange }
     }
 }
 
 impl Body for Tracked {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = io::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let next = match &mut self.body {
-            Outgoing::Whole(pieces) => Poll::Ready(pieces.pop_front()),
-            Outgoing::Events(events) => events.poll_next(cx),
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        self.exchange.asked_for();
+        let Self { body, exchange } = &mut *self;
+        let events = match body {
+            Outgoing::Whole(pieces) => return Poll::Ready(pieces.pop_front().map(|piece| Ok(Frame::data(piece)))),
+            Outgoing::Events(events) => events,
         };
-        next.map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
+        let next = events.poll_next(cx);
+        if matches!(next, Poll::Ready(Some(Ok(_)))) {
+            exchange.handed_out(events);
+        }
+        next.map(|piece| piece.map(|piece| piece.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {

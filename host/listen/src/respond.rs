@@ -9,7 +9,7 @@ use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFT
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use crate::outgoing::Outgoing;
-use crate::sse::Events;
+use crate::sse::{Events, Stoppable};
 
 /// An HTTP response before it is sent.
 pub(crate) type Answered = Response<Outgoing>;
@@ -59,8 +59,9 @@ impl Rejection {
     /// Nobody may call here without another credential, more rights, or more patience.
     pub(crate) fn refused(refusal: &Refusal) -> Box<Self> {
         let wording = Wording::of_refusal(refusal, &Method::parse(""), None);
-        let headers = headers_of(wording.headers);
-        Box::new(Self { status: status(wording.status), error: wording.error, headers, id: None })
+        // Room 2 refuses an exchange, not a message: 200 would say that it was answered.
+        let told = if wording.status == 200 { StatusCode::BAD_REQUEST } else { status(wording.status) };
+        Box::new(Self { status: told, error: wording.error, headers: headers_of(wording.headers), id: None })
     }
 
     /// A limit of the house is reached; it will not last.
@@ -85,12 +86,12 @@ impl Rejection {
     }
 
     /// The error, for a place where it cannot have a status of its own.
-    pub(crate) fn into_error(self: Box<Self>) -> ErrorObject {
+    pub(crate) fn into_error(self) -> ErrorObject {
         self.error
     }
 
     /// The HTTP response.
-    pub(crate) fn into_response(self: Box<Self>) -> Answered {
+    pub(crate) fn into_response(self) -> Answered {
         let mut response = json(self.status, vec![compose::error(self.id.as_ref(), &self.error)]);
         response.headers_mut().extend(self.headers);
         response
@@ -128,7 +129,7 @@ pub(crate) fn json(status: StatusCode, pieces: Vec<Bytes>) -> Answered {
 
 /// An event stream.
 pub(crate) fn events(events: Events) -> Answered {
-    let mut response = with_status(StatusCode::OK, Outgoing::Events(Box::new(events)));
+    let mut response = with_status(StatusCode::OK, Outgoing::Events(Stoppable::new(events)));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, EVENT_STREAM);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));

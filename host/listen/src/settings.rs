@@ -20,7 +20,7 @@ pub struct Settings {
     pub tls: Option<Arc<rustls::ServerConfig>>,
     /// How much of everything.
     pub limits: Limits,
-    /// Scheme and authority under which clients know the gateway, if a proxy stands before it.
+    /// The URL under which clients know the gateway, up to the path of an endpoint, if a proxy stands before it.
     pub public_url: Option<String>,
 }
 

@@ -2,8 +2,10 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
+use std::{fmt, io};
 
 use bytes::Bytes;
 use cardea_message::Notification;
@@ -83,6 +85,45 @@ impl Events {
     fn rest(&mut self) {
         let next = Instant::now() + self.every;
         self.beat.as_mut().reset(next);
+    }
+}
+
+/// Events that somebody else than their reader can end. What was not sent by then is lost, and the reader told so.
+#[derive(Clone)]
+pub(crate) struct Stoppable(Arc<Mutex<Option<Box<Events>>>>);
+
+impl Stoppable {
+    pub(crate) fn new(events: Events) -> Self {
+        Self(Arc::new(Mutex::new(Some(Box::new(events)))))
+    }
+
+    /// Ends the stream and cancels its call.
+    pub(crate) fn stop(&self) {
+        let events = self.events().take();
+        drop(events);
+    }
+
+    /// The next bytes to send, or an error where the stream was stopped.
+    pub(crate) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+        match self.events().as_mut() {
+            Some(events) => events.poll_next(cx).map(|piece| piece.map(Ok)),
+            None => Poll::Ready(Some(Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read")))),
+        }
+    }
+
+    fn events(&self) -> MutexGuard<'_, Option<Box<Events>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.events().is_none()
+    }
+}
+
+impl fmt::Debug for Stoppable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Stoppable")
     }
 }
 

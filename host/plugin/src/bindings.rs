@@ -10,7 +10,7 @@
 )]
 
 wasmtime::component::bindgen!({
-    path: "/tmp/wit-fixed",
+    path: "../../wit",
     world: "every-built-hook",
     imports: {
         // These alone can wait, for a back end that is not in this process.

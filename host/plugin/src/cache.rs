@@ -14,7 +14,8 @@ use wasmtime::component::Component;
 
 use crate::EngineError;
 
-const KEY_BYTES: usize = 32;
+/// One block of SHA-256.
+const KEY_BYTES: usize = 64;
 
 /// Compiled code on disk.
 pub(crate) struct Cache {
@@ -38,7 +39,9 @@ impl Cache {
             return Err(trouble("belongs to another user; code in it would run as this one. Name another directory"));
         }
         if facts.mode() & 0o022 != 0 {
-            return Err(trouble("can be written by other users; code in it would run as this one. Run chmod 700 on it"));
+            return Err(trouble(
+                "can be written by other users; code in it would run as this one. Run chmod 700 on it",
+            ));
         }
         let key = key(&dir).map_err(|fault| trouble(&format!("has no usable key file: {fault}")))?;
         let mut hasher = DefaultHasher::new();
@@ -119,7 +122,10 @@ fn write_new(dir: &Path, content: &[u8]) -> io::Result<PathBuf> {
     Ok(path)
 }
 
-#[allow(unsafe_code, reason = "wasmtime cannot know who wrote the file; the HMAC that was just checked says that we did")]
+#[allow(
+    unsafe_code,
+    reason = "wasmtime cannot know who wrote the file; the HMAC that was just checked says that we did"
+)]
 fn map(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
     // SAFETY: the artefact at `path` was written by this installation and passed its HMAC a moment ago; the directory is
     // writable by this user alone, and files in it are replaced by renaming, never changed, so the mapping stays as it is.
@@ -139,10 +145,13 @@ mod tests {
     }
 
     fn artefact(engine: &Engine) -> Vec<u8> {
-        engine.precompile_component(b"(component)").or_else(|_| {
-            let bytes = wat::parse_str("(component)").unwrap();
-            engine.precompile_component(&bytes)
-        }).unwrap()
+        engine
+            .precompile_component(b"(component)")
+            .or_else(|_| {
+                let bytes = wat::parse_str("(component)").unwrap();
+                engine.precompile_component(&bytes)
+            })
+            .unwrap()
     }
 
     #[test]

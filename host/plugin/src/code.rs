@@ -71,31 +71,20 @@ impl Codes {
     }
 }
 
-fn find_or_compile(
-    engine: &Engine,
-    cache: Option<&Cache>,
-    bytes: &[u8],
-    digest: &str,
-) -> Result<Component, LoadError> {
+fn find_or_compile(engine: &Engine, cache: Option<&Cache>, bytes: &[u8], digest: &str) -> Result<Component, LoadError> {
     if let Some(component) = cache.and_then(|cache| cache.load(engine, digest)) {
         return Ok(component);
     }
-    let started = std::time::Instant::now();
     let invalid = |fault: wasmtime::Error| compile_error(format!("it is no valid component: {}", fault.root_cause()));
+    let started = std::time::Instant::now();
+    let Some(cache) = cache else { return Component::new(engine, bytes).map_err(invalid) };
     let artefact = engine.precompile_component(bytes).map_err(invalid)?;
     tracing::debug!(digest, bytes = bytes.len(), took = ?started.elapsed(), "plugin compiled");
-    match cache.map(|cache| cache.store(digest, &artefact)) {
-        // What was written is what runs, so that the code's pages are the file's.
-        Some(Ok(())) => match cache.and_then(|cache| cache.load(engine, digest)) {
-            Some(component) => Ok(component),
-            None => Component::new(engine, bytes).map_err(invalid),
-        },
-        Some(Err(fault)) => {
-            tracing::warn!("compiled code is not kept: {fault}");
-            Component::new(engine, bytes).map_err(invalid)
-        }
-        None => Component::new(engine, bytes).map_err(invalid),
+    if let Err(fault) = cache.store(digest, &artefact) {
+        tracing::warn!("compiled code is not kept: {fault}");
     }
+    // What was written is what runs, so that the code's pages are the file's. On a full disk it is compiled once more.
+    cache.load(engine, digest).map_or_else(|| Component::new(engine, bytes).map_err(invalid), Ok)
 }
 
 fn compile_error(problem: impl Into<String>) -> LoadError {

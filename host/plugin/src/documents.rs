@@ -78,7 +78,12 @@ impl<'a> Node<'a> {
         }
     }
 
-    fn find(&self, document: &[u8], span: Range<usize>, found: &mut Vec<(Range<usize>, &'a str)>) -> Result<(), HostError> {
+    fn find(
+        &self,
+        document: &[u8],
+        span: Range<usize>,
+        found: &mut Vec<(Range<usize>, &'a str)>,
+    ) -> Result<(), HostError> {
         if let Some(text) = self.text {
             let value = trimmed(document, span.clone());
             if document.get(value.start) != Some(&b'"') {

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use wasmtime::component::Linker;
 use wasmtime::{Config, Enabled, EngineWeak, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
+use crate::clock::Clock;
 use crate::code::Codes;
 use crate::guest::Guest;
 use crate::{Capabilities, EngineError, Inspection, LoadError, StageSpec, WasmStage, link};
@@ -33,7 +34,6 @@ impl Default for EngineSettings {
 
 /// Runs plugins. One a process.
 pub struct Engine {
-    pub(crate) wasm: wasmtime::Engine,
     pub(crate) codes: Codes,
     linker: Linker<Guest>,
 }
@@ -43,10 +43,13 @@ impl Engine {
     pub fn new(settings: EngineSettings) -> Result<Arc<Self>, EngineError> {
         let wasm = start(settings.instances.max(1))?;
         let ticking = wasm.weak();
-        std::thread::Builder::new().name("cardea-tick".to_owned()).spawn(move || tick(&ticking)).map_err(EngineError::Thread)?;
+        std::thread::Builder::new()
+            .name("cardea-tick".to_owned())
+            .spawn(move || tick(&ticking))
+            .map_err(EngineError::Thread)?;
         let linker = link::always(&wasm).map_err(|fault| EngineError::Wasm(format!("{fault:#}")))?;
         let codes = Codes::new(&wasm, settings.cache_dir)?;
-        Ok(Arc::new(Self { wasm, codes, linker }))
+        Ok(Arc::new(Self { codes, linker }))
     }
 
     /// Looks at a plugin's bytes without running or compiling them.
@@ -75,7 +78,7 @@ impl Engine {
         let inspection = Inspection::of(&bytes)?;
         inspection.check_role()?;
         inspection.check_config(&spec.config)?;
-        WasmStage::start(self, bytes, inspection, spec, capabilities).await
+        WasmStage::start(self, bytes, inspection, spec, capabilities, Clock::System).await
     }
 
     /// The linker with what every plugin may import.
@@ -92,7 +95,11 @@ fn start(instances: u32) -> Result<wasmtime::Engine, EngineError> {
         match wasmtime::Engine::new(&config(Some(size))) {
             Ok(engine) => {
                 if size < instances {
-                    tracing::warn!(wanted = instances, got = size, "less address space than wanted for plugin instances");
+                    tracing::warn!(
+                        wanted = instances,
+                        got = size,
+                        "less address space than wanted for plugin instances"
+                    );
                 }
                 return Ok(engine);
             }

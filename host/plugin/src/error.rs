@@ -66,9 +66,12 @@ impl fmt::Display for LoadError {
         }
         write!(f, "{}", self.problem)?;
         for ConfigProblem { pointer, message } in &self.places {
-            write!(f, "; at `{pointer}`: {message}")?;
+            match pointer.as_str() {
+                "" => write!(f, "; {message}")?,
+                pointer => write!(f, "; at `{pointer}`: {message}")?,
+            }
         }
-        write!(f, ". {}", self.remedy)
+        Ok(())
     }
 }
 

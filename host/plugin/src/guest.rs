@@ -7,6 +7,7 @@ use cardea_chain::{Call, Credential, Effects, Hook, Listing, Reply, Role};
 use wasmtime::ResourceLimiter;
 use wasmtime_wasi::{ResourceTable, WasiCtx, WasiCtxView, WasiView};
 
+use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::output::Output;
 use crate::{Capabilities, Grants};
@@ -29,6 +30,7 @@ pub(crate) struct Facts {
     pub(crate) config: Bytes,
     pub(crate) grants: Grants,
     pub(crate) capabilities: Capabilities,
+    pub(crate) clock: Clock,
     pub(crate) metrics: Metrics,
 }
 
@@ -132,7 +134,7 @@ impl Guest {
 
     /// The one moment this hook runs at.
     pub(crate) fn now_ms(&mut self) -> u64 {
-        *self.now_ms.get_or_insert_with(|| self.facts.capabilities.clock.now_ms())
+        *self.now_ms.get_or_insert_with(|| self.facts.clock.now_ms())
     }
 
     /// The call's `params` as the hook has edited them; empty where there is no message.

@@ -27,6 +27,8 @@ const ALWAYS: [&str; 12] = [
     "log",
     "metric",
 ];
+/// Interfaces that a stage has to grant.
+const GRANTED: [&str; 3] = ["kv", "limiter", "journal"];
 /// Interfaces that the wit names and this version does not have.
 const NOT_BUILT: [&str; 4] = ["http", "secret", "jose", "invoke"];
 /// Hooks that the wit names and this version does not run.
@@ -35,8 +37,8 @@ const NOT_RUN: [Hook; 4] = [Hook::Catalog, Hook::Connect, Hook::Message, Hook::S
 /// What a component shows of itself.
 #[derive(Clone, Debug)]
 pub struct Inspection {
-    /// What it says of itself.
-    pub manifest: PluginManifest,
+    /// What it says of itself; none if it was built without an SDK.
+    pub manifest: Option<PluginManifest>,
     /// JSON Schema of its configuration.
     pub config_schema: Option<String>,
     /// Hooks it exports.
@@ -47,6 +49,7 @@ pub struct Inspection {
     pub digest: String,
     /// Its size in bytes.
     pub size: usize,
+    pub(crate) role: Role,
 }
 
 /// What the walk over the sections finds.
@@ -67,17 +70,14 @@ impl Inspection {
         for import in &findings.imports {
             check_import(import)?;
         }
-        let (_, manifest) = findings.manifest.ok_or_else(|| {
-            LoadError::new(
-                LoadErrorKind::Manifest,
-                "it carries no plugin.toml",
-                "Build it with a Cardea SDK, which embeds plugin.toml as the custom section `cardea:manifest`",
-            )
-        })?;
-        let manifest = PluginManifest::parse(&manifest)?;
-        if manifest.api != VERSION.0 && manifest.api != VERSION.1 {
+        let manifest = findings.manifest.map(|(_, text)| PluginManifest::parse(&text)).transpose()?;
+        if let Some(manifest) = &manifest
+            && manifest.api != VERSION.0
+            && manifest.api != VERSION.1
+        {
             return Err(wrong_version("its plugin.toml", &manifest.api));
         }
+        let role = manifest.as_ref().map_or_else(|| implied_role(hooks), |manifest| manifest.role);
         Ok(Self {
             manifest,
             config_schema: findings.config_schema.map(|(_, schema)| schema),
@@ -85,30 +85,48 @@ impl Inspection {
             imports: findings.imports,
             digest: Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect(),
             size: bytes.len(),
+            role,
         })
+    }
+
+    /// What it is for: what its plugin.toml says, or else the role that its hooks imply.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// The grants without which it cannot be loaded, by name.
+    pub fn grants_wanted(&self) -> Vec<&'static str> {
+        GRANTED.into_iter().filter(|name| self.uses(name)).collect()
     }
 
     /// Sees to it that every hook fits the role.
     pub(crate) fn check_role(&self) -> Result<(), LoadError> {
-        let role = self.manifest.role;
+        let role = self.role;
         let Some(hook) = self.hooks.iter().find(|hook| !fits(role, *hook)) else { return Ok(()) };
         let roles: Vec<_> = Role::ALL.into_iter().filter(|role| fits(*role, hook)).map(Role::as_str).collect();
         Err(LoadError::new(
             LoadErrorKind::Role,
             format!("it exports `{}` in the role `{}`", hook.as_str(), role.as_str()),
-            format!("Only plugins of the role {} have that hook: leave it out, or change `role` in plugin.toml", roles.join(", ")),
+            format!(
+                "Only plugins of the role {} have that hook: leave it out, or change `role` in plugin.toml",
+                roles.join(", ")
+            ),
         ))
     }
 
     /// Sees to it that everything it imports is granted.
     pub(crate) fn check_grants(&self, grants: Grants) -> Result<(), LoadError> {
-        let granted = [("kv", grants.kv), ("limiter", grants.limiter), ("journal", grants.journal)];
-        let missing: Vec<_> = granted.into_iter().filter(|(name, granted)| !granted && self.uses(name)).collect();
+        let held = |name: &str| match name {
+            "kv" => grants.kv,
+            "limiter" => grants.limiter,
+            _ => grants.journal,
+        };
+        let missing: Vec<_> = self.grants_wanted().into_iter().filter(|name| !held(name)).collect();
         if missing.is_empty() {
             return Ok(());
         }
-        let names = missing.iter().map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(" and ");
-        let lines = missing.iter().map(|(name, _)| format!("`grant.{name} = true`")).collect::<Vec<_>>().join(" and ");
+        let names = missing.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" and ");
+        let lines = missing.iter().map(|name| format!("`grant.{name} = true`")).collect::<Vec<_>>().join(" and ");
         Err(LoadError::new(
             LoadErrorKind::NotGranted,
             format!("it uses {names}, which its stage does not grant"),
@@ -215,7 +233,7 @@ fn check_import(import: &str) -> Result<(), LoadError> {
     match split(import) {
         Some((name, version)) if !speaks(version) => Err(wrong_version(&format!("its import `{name}`"), version)),
         Some((name, _)) if NOT_BUILT.contains(&name) => Err(not_available(&format!("imports `{name}`"))),
-        Some((name, _)) if ALWAYS.contains(&name) || ["kv", "limiter", "journal"].contains(&name) => Ok(()),
+        Some((name, _)) if ALWAYS.contains(&name) || GRANTED.contains(&name) => Ok(()),
         None if import.starts_with("wasi:") => Ok(()),
         _ => Err(LoadError::new(
             LoadErrorKind::Interface,
@@ -233,6 +251,13 @@ fn split(name: &str) -> Option<(&str, &str)> {
 
 fn speaks(version: &str) -> bool {
     version.strip_prefix(VERSION.0).is_some_and(|patch| patch.starts_with('.'))
+}
+
+/// The role of a plugin that does not name one: the first that has all its hooks and may edit the least.
+fn implied_role(hooks: Hooks) -> Role {
+    let roles = [Role::Identity, Role::Route, Role::Rights, Role::Limit, Role::Observe, Role::Content];
+    let has_all = |role: &Role| hooks.iter().all(|hook| fits(*role, hook));
+    roles.into_iter().find(has_all).unwrap_or(Role::Rights)
 }
 
 /// Which hooks a role has, as `wit/` says.

@@ -1,2 +1,40 @@
-//! x
+//! Stages made of wasm: from a plugin's bytes to something the chain can ask. The only crate that names wasmtime.
+//!
+//! [`Engine::load`] inspects the bytes, compiles them or finds them compiled, links what the stage grants and nothing else,
+//! and starts and tests one instance. What it returns is a [`cardea_chain::Stage`] with a pool of warm instances behind it.
+//!
+//! What a guest can do to the house is bounded everywhere: memory by its store, computing by epochs, waiting by the clock,
+//! imports by count, output by lines and bytes. A guest that traps, or whose call is dropped midway, is thrown away.
+
 mod bindings;
+mod cache;
+#[cfg(test)]
+mod cases;
+mod clock;
+mod code;
+mod convert;
+mod documents;
+mod engine;
+mod error;
+mod generation;
+mod guest;
+mod imports;
+mod inspect;
+mod instance;
+mod lease;
+mod link;
+mod manifest;
+mod metrics;
+mod output;
+mod pool;
+mod schema;
+mod spec;
+
+pub use engine::{Engine, EngineSettings};
+pub use error::{ConfigProblem, EngineError, LoadError, LoadErrorKind};
+pub use generation::{DeliveryFault, WasmStage};
+pub use inspect::Inspection;
+pub use manifest::PluginManifest;
+pub use metrics::{BOUNDS, Metric, Observations};
+pub use pool::Stats;
+pub use spec::{Capabilities, Grants, Limits, StageSpec};

@@ -2,9 +2,9 @@
 
 use wasmtime::component::{HasSelf, Linker};
 
+use crate::Grants;
 use crate::bindings::cardea::plugin as wit;
 use crate::guest::Guest;
-use crate::Grants;
 
 /// Everything that needs no grant. WASI is there because every language's standard library imports it, and empty: no
 /// files, no sockets, no environment.

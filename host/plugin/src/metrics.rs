@@ -34,21 +34,33 @@ pub struct Observations {
 
 impl Metrics {
     pub(crate) fn count(&self, name: String, by: u64) {
-        self.change(name, || Metric::Count(0), |metric| match metric {
-            Metric::Count(count) => *count = count.saturating_add(by),
-            Metric::Observations(_) => {}
-        });
+        self.change(
+            name,
+            || Metric::Count(0),
+            |metric| match metric {
+                Metric::Count(count) => *count = count.saturating_add(by),
+                Metric::Observations(_) => {}
+            },
+        );
     }
 
     pub(crate) fn observe(&self, name: String, value: f64) {
-        self.change(name, || Metric::Observations(Observations::default()), |metric| match metric {
-            Metric::Observations(all) if value.is_finite() => {
-                all.count += 1;
-                all.sum += value;
-                all.buckets.iter_mut().zip(BOUNDS).filter(|(_, bound)| value <= *bound).for_each(|(count, _)| *count += 1);
-            }
-            _ => {}
-        });
+        self.change(
+            name,
+            || Metric::Observations(Observations::default()),
+            |metric| match metric {
+                Metric::Observations(all) if value.is_finite() => {
+                    all.count += 1;
+                    all.sum += value;
+                    all.buckets
+                        .iter_mut()
+                        .zip(BOUNDS)
+                        .filter(|(_, bound)| value <= *bound)
+                        .for_each(|(count, _)| *count += 1);
+                }
+                _ => {}
+            },
+        );
     }
 
     pub(crate) fn all(&self) -> BTreeMap<String, Metric> {

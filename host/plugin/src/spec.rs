@@ -1,7 +1,7 @@
 //! What the manifest says of a stage that is made of wasm.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use cardea_state::{Kv, Limiter};
 use serde_json::Value;
@@ -50,18 +50,14 @@ pub struct Limits {
     pub cpu: Duration,
     /// Time a hook may take by the clock; two seconds more if its grants can wait for a back end.
     pub wall: Duration,
-    /// Hooks at a time; none lets the host choose: four times the cores, or 256 if its grants can wait.
+    /// Hooks at a time; none lets the host choose: 256 if its grants can wait for a back end, else four times the cores,
+    /// because a hook that never waits keeps a core busy.
     pub concurrency: Option<u32>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            memory: 16 << 20,
-            cpu: Duration::from_millis(10),
-            wall: Duration::from_millis(50),
-            concurrency: None,
-        }
+        Self { memory: 16 << 20, cpu: Duration::from_millis(10), wall: Duration::from_millis(50), concurrency: None }
     }
 }
 
@@ -87,34 +83,11 @@ pub struct Capabilities {
     pub kv: Arc<dyn Kv>,
     /// Behind `limiter`.
     pub limiter: Arc<dyn Limiter>,
-    /// Behind `clock`, and the time that `kv` and `limiter` count with.
-    pub clock: Clock,
 }
 
 impl Capabilities {
-    /// Both back ends, with the machine's clock.
+    /// Both back ends.
     pub fn new(kv: Arc<dyn Kv>, limiter: Arc<dyn Limiter>) -> Self {
-        Self { kv, limiter, clock: Clock::System }
-    }
-}
-
-/// Where the time comes from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Clock {
-    /// The machine's clock.
-    #[default]
-    System,
-    /// Always this one moment, milliseconds since the epoch.
-    Fixed(u64),
-}
-
-impl Clock {
-    pub(crate) fn now_ms(self) -> u64 {
-        match self {
-            Self::System => {
-                SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
-            }
-            Self::Fixed(ms) => ms,
-        }
+        Self { kv, limiter }
     }
 }

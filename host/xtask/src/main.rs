@@ -3,6 +3,7 @@
 
 mod bench;
 mod docs;
+mod examples;
 mod guests;
 mod plugins;
 mod step;
@@ -38,6 +39,8 @@ enum Task {
     Plugins,
     /// Build the C and QuickJS guests of the tests (the tools for it come from npm and PyPI).
     Guests,
+    /// Drive every example by its own check.
+    Examples,
     /// Check the rules of the house that no compiler checks.
     Tidy,
     /// Check the documentation: rustdoc without warnings, and the manifest's reference page.
@@ -63,6 +66,7 @@ fn run(task: Task) -> Outcome {
         Task::Test(options) => test::test(&workspace, &options),
         Task::Plugins => plugins::plugins(&workspace),
         Task::Guests => guests::guests(&workspace),
+        Task::Examples => examples::examples(&workspace),
         Task::Tidy => tidy::tidy(&workspace),
         Task::Docs(options) => docs::docs(&workspace, &options),
         Task::Bench(options) => bench::bench(&workspace, &options),

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::step::{minutes, run, said, step};
 use crate::workspace::{Workspace, cargo};
-use crate::{Outcome, docs, guests, plugins, tidy};
+use crate::{Outcome, docs, examples, guests, plugins, tidy};
 
 /// What `test` may be told.
 #[derive(clap::Args)]
@@ -38,10 +38,11 @@ pub(crate) fn test(workspace: &Workspace, options: &Options) -> Outcome {
     note(tidy::tidy(workspace));
     note(step("clippy", || clippy(workspace)));
     note(step("tests", || cargo_test(workspace, &mut tally)));
+    note(step("examples", || examples::check(workspace)));
     note(step("docs: rustdoc", || docs::rustdoc(workspace)));
     note(step("docs: reference", || docs::reference(workspace, false)));
     if !options.fast {
-        note(step("interop", || interop(workspace)));
+        note(step("interop", || interop(workspace, &mut tally)));
     }
     println!("==> all of it took {}", minutes(start.elapsed()));
     println!("{} passed, {} failed", tally.passed, tally.failed);
@@ -60,10 +61,11 @@ fn cargo_test(workspace: &Workspace, tally: &mut Tally) -> Outcome {
     counted(&mut command, tally)
 }
 
-/// The official clients and servers, where their packages could be installed; the script says by itself what it leaves out.
-fn interop(workspace: &Workspace) -> Outcome {
-    let script = workspace.root.join("tests/interop/run.sh");
-    run(Command::new("bash").arg(script).current_dir(&workspace.root))
+/// The official clients and servers, through the gateway that the tests have built.
+fn interop(workspace: &Workspace, tally: &mut Tally) -> Outcome {
+    let mut command = Command::new("bash");
+    command.arg("tests/interop/run.sh").current_dir(&workspace.root).env("CARGO_TARGET_DIR", &workspace.target);
+    counted(command.stdout(Stdio::piped()), tally)
 }
 
 /// Runs a command whose output passes through line by line while its results are counted.
@@ -81,18 +83,18 @@ fn counted(command: &mut Command, tally: &mut Tally) -> Outcome {
 }
 
 impl Tally {
-    /// Adds what a line such as `test result: ok. 3 passed; 0 failed; …` says; any other line says nothing.
+    /// Adds what the last line of a run says: cargo's `test result: ok. 3 passed; 0 failed; …`, or a plain `3 passed, 0 failed`.
     fn count(&mut self, line: &str) {
-        let Some(result) = line.strip_prefix("test result: ") else {
-            return;
+        let words: Vec<&str> = line.split([' ', ';', ',']).filter(|word| !word.is_empty()).collect();
+        let counts = match words.as_slice() {
+            ["test", "result:", _, passed, "passed", failed, "failed", ..] => (passed, failed),
+            [passed, "passed", failed, "failed"] => (passed, failed),
+            _ => return,
         };
-        let words: Vec<&str> = result.split([' ', ';']).collect();
-        let before = |word: &str| {
-            let at = words.iter().position(|found| *found == word)?;
-            words.get(at.checked_sub(1)?)?.parse::<u64>().ok()
-        };
-        self.passed += before("passed").unwrap_or(0);
-        self.failed += before("failed").unwrap_or(0);
+        if let (Ok(passed), Ok(failed)) = (counts.0.parse::<u64>(), counts.1.parse::<u64>()) {
+            self.passed += passed;
+            self.failed += failed;
+        }
     }
 }
 
@@ -105,9 +107,11 @@ mod tests {
         let mut tally = Tally::default();
         tally.count("test result: ok. 13 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s");
         tally.count("test result: FAILED. 2 passed; 3 failed; 1 ignored; 0 measured; 0 filtered out");
+        tally.count("40 passed, 1 failed");
         tally.count("test 7 passed; 7 failed");
         tally.count("test result: passed");
-        assert_eq!(tally, Tally { passed: 15, failed: 3 });
+        tally.count("all passed, none failed");
+        assert_eq!(tally, Tally { passed: 55, failed: 4 });
     }
 
     #[test]

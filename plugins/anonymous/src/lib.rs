@@ -31,7 +31,8 @@ impl Plugin for Anonymous {
         if config.id.is_empty() {
             return Err("id: is empty; leave it out for `anonymous`".to_owned());
         }
-        let subject = Subject { tenant: config.tenant, roles: config.roles, ..Subject::new("anonymous", config.id, "anonymous") };
+        let subject =
+            Subject { tenant: config.tenant, roles: config.roles, ..Subject::new("anonymous", config.id, "anonymous") };
         Ok(Self { subject })
     }
 

@@ -111,9 +111,11 @@ impl Entry {
 }
 
 fn digest(hex: &str) -> Result<KeyDigest, String> {
-    let nibbles: Option<Vec<u8>> = hex.chars().map(|digit| digit.to_digit(16).and_then(|value| u8::try_from(value).ok())).collect();
+    let nibbles: Option<Vec<u8>> =
+        hex.chars().map(|digit| digit.to_digit(16).and_then(|value| u8::try_from(value).ok())).collect();
     let nibbles = nibbles.filter(|nibbles| nibbles.len() == 64);
-    let nibbles = nibbles.ok_or("sha256: must be 64 hex digits, the SHA-256 of the whole key (`printf %s KEY | sha256sum`)")?;
+    let nibbles =
+        nibbles.ok_or("sha256: must be 64 hex digits, the SHA-256 of the whole key (`printf %s KEY | sha256sum`)")?;
     let mut digest = KeyDigest::default();
     for (byte, pair) in digest.iter_mut().zip(nibbles.chunks_exact(2)) {
         *byte = pair.iter().fold(0, |byte, nibble| byte << 4 | nibble);
@@ -174,7 +176,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn each_key_finds_its_own_entry_and_no_other_text_does(keys in prop::collection::btree_set("[!-~]{1,20}", 1..20), other in "[!-~]{1,20}") {
+        fn each_key_finds_its_own_entry_and_no_other_text_does(
+            keys in prop::collection::btree_set("[!-~]{1,20}", 1..20),
+            other in "[!-~]{1,20}",
+        ) {
             let ring = Keyring::new(keys.iter().map(|key| entry(key, key)).collect()).unwrap();
             for key in &keys {
                 prop_assert_eq!(ring.find(key).map(|entry| &entry.subject.id), Some(key));

@@ -48,7 +48,7 @@ impl Plugin for ApiKey {
         }
         let upper = |header: &String| header.chars().any(|character| character.is_ascii_uppercase());
         if let Some(header) = config.headers.iter().find(|header| upper(header)) {
-            return Err(format!("headers: write `{}` in lower case", header));
+            return Err(format!("headers: write `{header}` in lower case"));
         }
         if config.prefix.as_deref() == Some("") {
             return Err("prefix: is empty; leave it out if your keys have none".to_owned());
@@ -60,9 +60,7 @@ impl Plugin for ApiKey {
     fn on_authenticate(&self) -> Finding {
         match presented(&self.headers) {
             Presented::Nothing | Presented::Foreign if self.optional => Finding::None,
-            Presented::Nothing => {
-                refuse("An API key is needed.", "the request carries no credential", CHALLENGE)
-            }
+            Presented::Nothing => refuse("An API key is needed.", "the request carries no credential", CHALLENGE),
             Presented::Foreign => {
                 refuse("An API key is needed.", "the authorization header is not of the scheme Bearer", CHALLENGE)
             }

@@ -60,10 +60,28 @@ impl Condition {
         check_pointer(&pointer)?;
         let tests = [
             equals.map(|value| Ok(Test::OneOf(vec![value]))),
-            one_of.map(|values| if values.is_empty() { Err("one-of: is empty, so nothing could fit".to_owned()) } else { Ok(Test::OneOf(values)) }),
+            one_of.map(|values| {
+                if values.is_empty() {
+                    Err("one-of: is empty, so nothing could fit".to_owned())
+                } else {
+                    Ok(Test::OneOf(values))
+                }
+            }),
             glob.map(|glob| Ok(Test::Glob(glob))),
-            exists.map(|exists| if exists { Ok(Test::Exists) } else { Err("exists: can only be true; write `absent = true` for the opposite".to_owned()) }),
-            absent.map(|absent| if absent { Ok(Test::Absent) } else { Err("absent: can only be true; write `exists = true` for the opposite".to_owned()) }),
+            exists.map(|exists| {
+                if exists {
+                    Ok(Test::Exists)
+                } else {
+                    Err("exists: can only be true; write `absent = true` for the opposite".to_owned())
+                }
+            }),
+            absent.map(|absent| {
+                if absent {
+                    Ok(Test::Absent)
+                } else {
+                    Err("absent: can only be true; write `exists = true` for the opposite".to_owned())
+                }
+            }),
         ];
         let mut tests = tests.into_iter().flatten();
         match (tests.next(), tests.next()) {
@@ -111,9 +129,12 @@ fn check_pointer(pointer: &str) -> Result<(), String> {
 fn same(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Number(one), Value::Number(other)) => same_number(one, other),
-        (Value::Array(one), Value::Array(other)) => one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other)),
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
+        }
         (Value::Object(one), Value::Object(other)) => {
-            one.len() == other.len() && one.iter().all(|(name, value)| other.get(name).is_some_and(|other| same(value, other)))
+            one.len() == other.len()
+                && one.iter().all(|(name, value)| other.get(name).is_some_and(|other| same(value, other)))
         }
         (one, other) => one == other,
     }

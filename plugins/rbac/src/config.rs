@@ -9,7 +9,8 @@ use crate::condition::{Condition, ConditionConfig};
 use crate::policy::{Policy, Rights, Rule, WITH_ARGUMENTS};
 
 /// Methods that keep a session alive and tell what there is, without touching a tool, a prompt or a resource.
-const ALWAYS: [&str; 6] = ["initialize", "server/discover", "ping", "logging/setLevel", "notifications/*", "subscriptions/listen"];
+const ALWAYS: [&str; 6] =
+    ["initialize", "server/discover", "ping", "logging/setLevel", "notifications/*", "subscriptions/listen"];
 
 /// The `config` table of the stage.
 #[derive(Debug, Deserialize)]
@@ -79,7 +80,12 @@ fn closure<'a>(start: &'a str, inherits: &'a BTreeMap<String, Vec<String>>) -> R
     Ok(reached)
 }
 
-fn visit<'a>(role: &'a str, inherits: &'a BTreeMap<String, Vec<String>>, path: &mut Vec<&'a str>, reached: &mut Vec<&'a str>) -> Result<(), String> {
+fn visit<'a>(
+    role: &'a str,
+    inherits: &'a BTreeMap<String, Vec<String>>,
+    path: &mut Vec<&'a str>,
+    reached: &mut Vec<&'a str>,
+) -> Result<(), String> {
     let Some(parents) = inherits.get(role) else {
         let by = path.last().copied().unwrap_or(role);
         return Err(format!("roles.{by}.inherits: there is no role `{role}`"));
@@ -131,7 +137,9 @@ fn rule(place: &str, config: RuleConfig) -> Result<Rule, String> {
                 }
             }
             let numbered = arguments.into_iter().enumerate();
-            numbered.map(|(at, condition)| Condition::new(condition).map_err(|error| format!("arguments[{at}]: {error}"))).collect::<Result<_, _>>()?
+            numbered
+                .map(|(at, condition)| Condition::new(condition).map_err(|error| format!("arguments[{at}]: {error}")))
+                .collect::<Result<_, _>>()?
         }
     };
     Ok(Rule { place: place.to_owned(), methods, servers, names, conditions })

@@ -1,4 +1,5 @@
-//! Rights by role. One decision serves `on-call` and `on-list`, so what is shown may be called and what may be called is shown.
+//! Rights by role. One decision serves `on-call` and `on-list`, so what is shown may be called and what may be called
+//! is shown.
 
 mod condition;
 mod config;
@@ -31,7 +32,9 @@ impl Plugin for Rbac {
 
     fn on_call(&self) -> CallVerdict {
         if subject::id().is_empty() {
-            return Refusal::unauthenticated("This needs an identity.").reason("rbac judges subjects, and this call has none").into();
+            return Refusal::unauthenticated("This needs an identity.")
+                .reason("rbac judges subjects, and this call has none")
+                .into();
         }
         let method = call::method();
         if self.policy.is_always_allowed(&method) || LISTS.contains(&method.as_str()) {
@@ -78,6 +81,11 @@ impl Rbac {
 fn reason(roles: &[String], target: Target<'_>, decision: &Decision<'_>) -> String {
     match decision {
         Decision::Denied(place) => format!("denied by {place}"),
-        _ => format!("no allow rule of the roles [{}] fits {} on server `{}`", roles.join(", "), target.method, target.server),
+        _ => format!(
+            "no allow rule of the roles [{}] fits {} on server `{}`",
+            roles.join(", "),
+            target.method,
+            target.server
+        ),
     }
 }

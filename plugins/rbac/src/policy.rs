@@ -110,7 +110,9 @@ impl Rule {
             && self.speaks_of(target)
             && match arguments {
                 Arguments::Any => true,
-                Arguments::Given(argument) => self.conditions.iter().all(|condition| condition.holds(argument) == Holds::Yes),
+                Arguments::Given(argument) => {
+                    self.conditions.iter().all(|condition| condition.holds(argument) == Holds::Yes)
+                }
             }
     }
 
@@ -125,13 +127,17 @@ impl Rule {
             && self.speaks_of(target)
             && match arguments {
                 Arguments::Any => self.conditions.is_empty(),
-                Arguments::Given(argument) => self.conditions.iter().all(|condition| condition.holds(argument) != Holds::No),
+                Arguments::Given(argument) => {
+                    self.conditions.iter().all(|condition| condition.holds(argument) != Holds::No)
+                }
             }
     }
 
     /// True if method and server fit. A rule with conditions speaks of methods with arguments only.
     fn speaks_of(&self, target: Target<'_>) -> bool {
-        let fits = |patterns: &Option<Vec<Glob>>, text: &str| patterns.as_ref().is_none_or(|patterns| patterns.iter().any(|pattern| pattern.matches(text)));
+        let fits = |patterns: &Option<Vec<Glob>>, text: &str| {
+            patterns.as_ref().is_none_or(|patterns| patterns.iter().any(|pattern| pattern.matches(text)))
+        };
         fits(&self.methods, target.method)
             && fits(&self.servers, target.server)
             && (self.conditions.is_empty() || WITH_ARGUMENTS.contains(&target.method))
@@ -159,7 +165,12 @@ mod tests {
 
     fn condition() -> impl Strategy<Value = Value> {
         let pointer = prop::sample::select(vec!["/x", "/y"]);
-        let test = prop::sample::select(vec![json!({"equals": 1}), json!({"glob": "a*"}), json!({"exists": true}), json!({"absent": true})]);
+        let test = prop::sample::select(vec![
+            json!({"equals": 1}),
+            json!({"glob": "a*"}),
+            json!({"exists": true}),
+            json!({"absent": true}),
+        ]);
         (pointer, test).prop_map(|(pointer, mut test)| {
             test["pointer"] = pointer.into();
             test
@@ -187,7 +198,8 @@ mod tests {
 
     fn arguments() -> impl Strategy<Value = Value> {
         let value = prop::sample::select(vec![json!(1), json!(1.0), json!("a"), json!("b"), json!(null), json!([1])]);
-        prop::collection::btree_map(prop::sample::select(vec!["x", "y", "z"]), value, 0..4).prop_map(|members| json!({ "arguments": members }))
+        prop::collection::btree_map(prop::sample::select(vec!["x", "y", "z"]), value, 0..4)
+            .prop_map(|members| json!({ "arguments": members }))
     }
 
     fn target<'a>(server: &'a str, name: Name<'a>) -> Target<'a> {
@@ -196,7 +208,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_may_be_called_is_shown(allow in rules(), deny in rules(), given in arguments(), server in "[ab]{1,2}", name in "[ab]{1,3}") {
+        fn what_may_be_called_is_shown(
+            allow in rules(),
+            deny in rules(),
+            given in arguments(),
+            server in "[ab]{1,2}",
+            name in "[ab]{1,3}",
+        ) {
             let policy = policy(&json!({ "r": { "allow": allow, "deny": deny } }));
             let roles = ["r".to_owned()];
             let read = |pointer: &str| given.pointer(pointer).map(Value::to_string);
@@ -206,21 +224,36 @@ mod tests {
         }
 
         #[test]
-        fn what_is_shown_without_conditions_may_be_called(allow in rules(), deny in rules(), given in arguments(), name in "[ab]{1,3}") {
-            let bare = |rules: &Value| Value::from_iter(rules.as_array().unwrap().iter().filter(|rule| rule.get("arguments").is_none()).cloned());
+        fn what_is_shown_without_conditions_may_be_called(
+            allow in rules(),
+            deny in rules(),
+            given in arguments(),
+            name in "[ab]{1,3}",
+        ) {
+            let bare = |rules: &Value| {
+                let rules = rules.as_array().unwrap().iter();
+                Value::from_iter(rules.filter(|rule| rule.get("arguments").is_none()).cloned())
+            };
             let policy = policy(&json!({ "r": { "allow": bare(&allow), "deny": bare(&deny) } }));
             let roles = ["r".to_owned()];
             let read = |pointer: &str| given.pointer(pointer).map(Value::to_string);
             let at = target("a", Name::Exact(&name));
-            prop_assert_eq!(policy.decide(&roles, at, Arguments::Given(&read)), policy.decide(&roles, at, Arguments::Any));
+            let called = policy.decide(&roles, at, Arguments::Given(&read));
+            prop_assert_eq!(called, policy.decide(&roles, at, Arguments::Any));
         }
 
         #[test]
-        fn a_deny_rule_or_a_lost_role_never_widens(allow in rules(), deny in rules(), given in arguments(), name in "[ab]{1,3}") {
+        fn a_deny_rule_or_a_lost_role_never_widens(
+            allow in rules(),
+            deny in rules(),
+            given in arguments(),
+            name in "[ab]{1,3}",
+        ) {
             let read = |pointer: &str| given.pointer(pointer).map(Value::to_string);
             let decide = |roles: Value, names: &[&str]| {
                 let roles_of_subject: Vec<String> = names.iter().map(ToString::to_string).collect();
-                policy(&roles).decide(&roles_of_subject, target("a", Name::Exact(&name)), Arguments::Given(&read)) == Decision::Allowed
+                let at = target("a", Name::Exact(&name));
+                policy(&roles).decide(&roles_of_subject, at, Arguments::Given(&read)) == Decision::Allowed
             };
             let narrow = decide(json!({ "r": { "allow": allow, "deny": deny } }), &["r"]);
             let wide = decide(json!({ "r": { "allow": allow } }), &["r"]);
@@ -230,7 +263,13 @@ mod tests {
         }
 
         #[test]
-        fn a_template_is_shown_if_one_of_its_uris_may_be_read(allow in rules(), deny in rules(), before in "[ab]{0,2}", value in "[ab]{0,3}", after in "[ab]{0,2}") {
+        fn a_template_is_shown_if_one_of_its_uris_may_be_read(
+            allow in rules(),
+            deny in rules(),
+            before in "[ab]{0,2}",
+            value in "[ab]{0,3}",
+            after in "[ab]{0,2}",
+        ) {
             let policy = policy(&json!({ "r": { "allow": allow, "deny": deny } }));
             let roles = ["r".to_owned()];
             let (uri, template) = (format!("{before}{value}{after}"), template_glob(&format!("{before}{{x}}{after}")));

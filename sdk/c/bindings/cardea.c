@@ -1654,7 +1654,7 @@ bool cardea_plugin_call_set_texts(cardea_list_tuple2_string_string_t *edits, car
   }
 }
 
-cardea_plugin_reply_reply_origin_t cardea_plugin_reply_origin(void) {
+cardea_plugin_reply_producer_t cardea_plugin_reply_origin(void) {
   int32_t ret = __wasm_import_cardea_plugin_reply_origin();
   return ret;
 }

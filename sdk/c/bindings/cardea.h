@@ -234,14 +234,14 @@ typedef cardea_plugin_types_host_error_t cardea_plugin_reply_host_error_t;
 typedef cardea_plugin_types_text_page_t cardea_plugin_reply_text_page_t;
 
 // Who produced the reply.
-typedef uint8_t cardea_plugin_reply_reply_origin_t;
+typedef uint8_t cardea_plugin_reply_producer_t;
 
 // The server.
-#define CARDEA_PLUGIN_REPLY_REPLY_ORIGIN_SERVER 0
+#define CARDEA_PLUGIN_REPLY_PRODUCER_SERVER 0
 // A stage, with `answer` or `refuse`.
-#define CARDEA_PLUGIN_REPLY_REPLY_ORIGIN_STAGE 1
+#define CARDEA_PLUGIN_REPLY_PRODUCER_STAGE 1
 // The gateway itself: unknown name, deadline, dead server.
-#define CARDEA_PLUGIN_REPLY_REPLY_ORIGIN_HOUSE 2
+#define CARDEA_PLUGIN_REPLY_PRODUCER_HOUSE 2
 
 typedef struct {
   bool is_some;
@@ -763,7 +763,7 @@ extern bool cardea_plugin_call_set_texts(cardea_list_tuple2_string_string_t *edi
 
 // Imported Functions from `cardea:plugin/reply@0.1.0`
 // Who produced the reply.
-extern cardea_plugin_reply_reply_origin_t cardea_plugin_reply_origin(void);
+extern cardea_plugin_reply_producer_t cardea_plugin_reply_origin(void);
 // True for a JSON-RPC error.
 extern bool cardea_plugin_reply_is_error(void);
 // True for a tool result with `isError: true`.

@@ -30,24 +30,24 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
 }
 
 fn check_block(block: &ItemImpl) -> Result<()> {
-    let is_plugin = block
-        .trait_
-        .as_ref()
-        .and_then(|(_, path, _)| path.segments.last())
-        .is_some_and(|last| last.ident == "Plugin");
+    let is_plugin =
+        block.trait_.as_ref().and_then(|(_, path, _)| path.segments.last()).is_some_and(|last| last.ident == "Plugin");
     if !is_plugin {
         return Err(Error::new_spanned(&block.self_ty, "#[plugin] belongs on an `impl Plugin for …` block"));
     }
     if !block.generics.params.is_empty() {
-        return Err(Error::new_spanned(&block.generics, "a plugin's type takes no parameters: the component holds one value of it"));
+        return Err(Error::new_spanned(
+            &block.generics,
+            "a plugin's type takes no parameters: the component holds one value of it",
+        ));
     }
     Ok(())
 }
 
 fn crate_folder() -> Result<PathBuf> {
-    std::env::var_os("CARGO_MANIFEST_DIR")
-        .map(PathBuf::from)
-        .ok_or_else(|| Error::new(Span::call_site(), "#[plugin] needs cargo: it looks for plugin.toml beside Cargo.toml"))
+    std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).ok_or_else(|| {
+        Error::new(Span::call_site(), "#[plugin] needs cargo: it looks for plugin.toml beside Cargo.toml")
+    })
 }
 
 fn file_beside_cargo_toml(folder: &Path, name: &str) -> Result<String> {
@@ -62,7 +62,12 @@ fn file_beside_cargo_toml(folder: &Path, name: &str) -> Result<String> {
 }
 
 fn defined_hooks(block: &ItemImpl) -> Vec<&'static HookName> {
-    HOOKS.iter().filter(|hook| block.items.iter().any(|item| matches!(item, ImplItem::Fn(method) if method.sig.ident == hook.method))).collect()
+    HOOKS
+        .iter()
+        .filter(|hook| {
+            block.items.iter().any(|item| matches!(item, ImplItem::Fn(method) if method.sig.ident == hook.method))
+        })
+        .collect()
 }
 
 /// What holds natively too: the hooks, the manifest, the schema and the place of the one value.
@@ -86,7 +91,8 @@ fn described(plugin: &Type, hooks: &[&HookName], manifest: &str, schema: &str) -
 
 /// What makes a component of it: the exports of the hooks that are there, and the two files as custom sections.
 fn exports(plugin: &Type, hooks: &[&HookName], manifest: &str, schema: &str) -> TokenStream {
-    let worlds = std::iter::once("base").chain(hooks.iter().map(|hook| hook.bindings)).map(|world| format_ident!("{world}"));
+    let worlds =
+        std::iter::once("base").chain(hooks.iter().map(|hook| hook.bindings)).map(|world| format_ident!("{world}"));
     quote! {
         #[cfg(target_arch = "wasm32")]
         #[allow(unsafe_code, reason = "exports and link sections are unsafe attributes")]
@@ -130,7 +136,9 @@ mod tests {
 
     #[test]
     fn hooks_are_the_methods_that_are_there() {
-        let block: ItemImpl = syn::parse2(quote! { impl Plugin for X { fn on_reply(&self) {} fn new() {} fn on_call(&self) {} } }).unwrap();
+        let block: ItemImpl =
+            syn::parse2(quote! { impl Plugin for X { fn on_reply(&self) {} fn new() {} fn on_call(&self) {} } })
+                .unwrap();
         let methods: Vec<_> = defined_hooks(&block).iter().map(|hook| hook.method).collect();
         assert_eq!(methods, ["on_call", "on_reply"]);
     }

@@ -1,7 +1,7 @@
 //! What wit-bindgen makes of `wit/`: one module per world, so that a plugin exports the hooks it has and no others.
 //!
-//! `base` holds every import and every shared type; the other worlds take them from there. Plugins use the friendlier names at the crate's root; the
-//! export macros in here are for [`crate::plugin`].
+//! `base` holds every import and every shared type; the other worlds take them from there. Plugins use the friendlier
+//! names at the crate's root; the export macros in here are for [`crate::plugin`].
 
 #![allow(missing_docs, unsafe_code, unreachable_pub, unused_qualifications, reason = "written by wit-bindgen")]
 #![allow(clippy::allow_attributes_without_reason, reason = "written by wit-bindgen")]
@@ -9,7 +9,7 @@
 /// Every import, and `lifecycle`.
 pub mod base {
     wit_bindgen::generate!({
-        path: "/tmp/wit-fixed",
+        path: "../../wit",
         world: "base",
         pub_export_macro: true,
         generate_unused_types: true,
@@ -23,7 +23,7 @@ macro_rules! world_of_hook {
         #[doc = concat!("The world `", $world, "`.")]
         pub mod $module {
             wit_bindgen::generate!({
-                path: "/tmp/wit-fixed",
+                path: "../../wit",
                 world: $world,
                 pub_export_macro: true,
                 additional_derives: [PartialEq],

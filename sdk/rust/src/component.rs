@@ -1,17 +1,19 @@
-//! From the component's exports to the one plugin value inside: parses the configuration, keeps the value, hands each hook to it.
+//! From the component's exports to the one plugin value inside: parses the configuration, keeps the value, hands each
+//! hook to it.
 
 use std::cell::OnceCell;
 use std::marker::PhantomData;
 
 use crate::bindings::{
-    admits::exports::cardea::plugin::on_catalog, authenticates::exports::cardea::plugin::on_authenticate, base::exports::cardea::plugin::lifecycle,
-    connects::exports::cardea::plugin::on_connect, judges_calls::exports::cardea::plugin::on_call,
-    judges_messages::exports::cardea::plugin::on_message, judges_replies::exports::cardea::plugin::on_reply, lists::exports::cardea::plugin::on_list,
+    admits::exports::cardea::plugin::on_catalog, authenticates::exports::cardea::plugin::on_authenticate,
+    base::exports::cardea::plugin::lifecycle, connects::exports::cardea::plugin::on_connect,
+    judges_calls::exports::cardea::plugin::on_call, judges_messages::exports::cardea::plugin::on_message,
+    judges_replies::exports::cardea::plugin::on_reply, lists::exports::cardea::plugin::on_list,
     records::exports::cardea::plugin::on_record, routes::exports::cardea::plugin::on_route,
 };
 use crate::{
-    Admission, CallVerdict, Candidate, Choice, ConnectReason, Credentials, Definition, Entry, Finding, Hook, Item, MessageKind, MessageVerdict, Plugin,
-    Refusal, ReplyVerdict, config,
+    Admission, CallVerdict, Candidate, Choice, ConnectReason, Credentials, Definition, Entry, Finding, Hook, Item,
+    MessageKind, MessageVerdict, Plugin, Refusal, ReplyVerdict, config,
 };
 
 /// What [`macro@crate::plugin`] knows of a plugin. Do not implement it by hand.
@@ -147,7 +149,10 @@ mod tests {
 
     #[test]
     fn errors_name_the_key_and_no_line() {
-        assert_eq!(error(r#"{"limits":[{"capacity":"many"}]}"#), r#"limits[0].capacity: invalid type: string "many", expected u32"#);
+        assert_eq!(
+            error(r#"{"limits":[{"capacity":"many"}]}"#),
+            r#"limits[0].capacity: invalid type: string "many", expected u32"#
+        );
         assert_eq!(error("{}"), "missing field `limits`");
         assert_eq!(error(r#"{"limits":[],"limit":1}"#), "limit: unknown field `limit`, expected `limits`");
         assert_eq!(error(r#"{"limits":[{}]}"#), "limits[0]: missing field `capacity`");

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Deserializer, de::Error as _};
 
-/// A pattern for a whole name: `*` stands for any run of characters, none and `/` included, `?` for exactly one, `\` takes the next character as it is.
-/// Upper and lower case differ. Matching takes at most pattern times text steps, whatever is asked.
+/// A pattern for a whole name: `*` stands for any run of characters, none and `/` included, `?` for exactly one, `\`
+/// takes the next character as it is. Upper and lower case differ. Matching takes at most pattern times text steps,
+/// whatever is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Glob {
     text: String,
@@ -32,7 +33,11 @@ impl Glob {
                 '?' => tokens.push(Token::One),
                 '\\' => match characters.next() {
                     Some(escaped) => tokens.push(Token::Exactly(escaped)),
-                    None => return Err(format!("the pattern `{pattern}` ends in `\\`, which must have a character after it")),
+                    None => {
+                        return Err(format!(
+                            "the pattern `{pattern}` ends in `\\`, which must have a character after it"
+                        ));
+                    }
                 },
                 other => tokens.push(Token::Exactly(other)),
             }
@@ -64,7 +69,8 @@ impl Glob {
 
     /// True if there is a name that both patterns stand for.
     pub fn overlaps(&self, other: &Self) -> bool {
-        // open[j]: what is left of `self` and other.tokens[j..] have a name in common. From the back, one row at a time.
+        // open[j]: what is left of `self` and other.tokens[j..] have a name in common. From the back, one row at a
+        // time.
         let mut open: Vec<bool> = vec![false; other.tokens.len() + 1];
         for at in (0..=self.tokens.len()).rev() {
             let behind = open.clone();
@@ -84,7 +90,8 @@ impl Glob {
         open[0]
     }
 
-    /// True if the tokens of this pattern can take all of `rest`, a token that is not exact only by one at least as wide.
+    /// True if the tokens of this pattern can take all of `rest`, a token that is not exact only by one at least as
+    /// wide.
     fn consumes(&self, mut rest: impl Iterator<Item = Token> + Clone) -> bool {
         let mut at = 0;
         // Where to go on if the present attempt fails: behind the last `*`, with one more character given to it.
@@ -209,7 +216,11 @@ mod tests {
         }
 
         #[test]
-        fn patterns_overlap_where_they_share_a_name(one in "[ab*?]{1,5}", other in "[ab*?]{1,5}", names in prop::collection::vec("[ab]{0,6}", 40)) {
+        fn patterns_overlap_where_they_share_a_name(
+            one in "[ab*?]{1,5}",
+            other in "[ab*?]{1,5}",
+            names in prop::collection::vec("[ab]{0,6}", 40),
+        ) {
             let (one, other) = (Glob::new(&one).unwrap(), Glob::new(&other).unwrap());
             let shared = names.iter().any(|name| one.matches(name) && other.matches(name));
             prop_assert!(one.overlaps(&other) || !shared);

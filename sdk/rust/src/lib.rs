@@ -24,12 +24,16 @@
 //! }
 //! ```
 //!
-//! The component exports `lifecycle` and the hooks that the block defines, here `on-call`; it imports what it uses and nothing else, so a plugin that
-//! never asks the limiter needs no grant for it. Modules carry the names of `wit/`: [`call`], [`reply`], [`subject`], [`kv`] and so on.
+//! The component exports `lifecycle` and the hooks that the block defines, here `on-call`; it imports what it uses
+//! and nothing else, so a plugin that never asks the limiter needs no grant for it. Modules carry the names of
+//! `wit/`: [`call`], [`reply`], [`subject`], [`kv`] and so on.
 //!
 //! Away from wasm, with the feature `testing`, the same calls go to a scripted host: see [`testing`].
 
-#![allow(clippy::result_large_err, reason = "refusals cross the component boundary by value; boxing them would help nobody")]
+#![allow(
+    clippy::result_large_err,
+    reason = "refusals cross the component boundary by value; boxing them would help nobody"
+)]
 
 #[cfg(not(all(feature = "testing", not(target_arch = "wasm32"))))]
 use bindings::base::cardea::plugin as host;
@@ -65,14 +69,20 @@ pub use bindings::judges_messages::exports::cardea::plugin::on_message::{Message
 pub use bindings::judges_replies::exports::cardea::plugin::on_reply::ReplyVerdict;
 pub use bindings::records::exports::cardea::plugin::on_record::Entry;
 pub use bindings::routes::exports::cardea::plugin::on_route::{Candidate, Choice};
-pub use host::{call, catalog, clock, config, credential, http, invoke, jose, journal, kv, limiter, metric, obligation, reply, scratch, secret, subject};
+pub use host::{
+    call, catalog, clock, config, credential, http, invoke, jose, journal, kv, limiter, metric, obligation, reply,
+    scratch, secret, subject,
+};
 
 /// What nearly every plugin names.
 pub mod prelude {
     pub use crate::{
-        CallVerdict, Candidate, Choice, Entry, Finding, Glob, HostError, Item, ItemHints, ItemKind, Plugin, Refusal, RefusalForm, RefusalKind,
-        ReplyVerdict, Subject,
+        CallVerdict, Candidate, Choice, Entry, Finding, Glob, HostError, Item, ItemHints, ItemKind, Plugin, Refusal,
+        RefusalForm, RefusalKind, ReplyVerdict, Subject,
     };
-    pub use crate::{call, catalog, clock, config, credential, journal, kv, limiter, log, metric, obligation, reply, scratch, subject};
+    pub use crate::{
+        call, catalog, clock, config, credential, journal, kv, limiter, log, metric, obligation, reply, scratch,
+        subject,
+    };
     pub use serde::Deserialize;
 }

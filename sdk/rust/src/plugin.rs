@@ -3,19 +3,21 @@
 use serde::de::DeserializeOwned;
 
 use crate::{
-    Admission, CallVerdict, Candidate, Choice, ConnectReason, Credentials, Decision, Definition, Entry, Finding, Item, MessageKind, MessageVerdict,
-    Refusal, ReplyVerdict,
+    Admission, CallVerdict, Candidate, Choice, ConnectReason, Credentials, Decision, Definition, Entry, Finding, Item,
+    MessageKind, MessageVerdict, Refusal, ReplyVerdict,
 };
 
-/// A plugin. Define the hooks it has; [`macro@crate::plugin`] exports those and no others, so what the others would answer here never matters.
+/// A plugin. Define the hooks it has; [`macro@crate::plugin`] exports those and no others, so what the others would
+/// answer here never matters.
 ///
-/// One value serves many calls, one after the other. Keep configuration in it; keep what must outlive a call in [`crate::kv`] or [`crate::limiter`],
-/// because an instance may be thrown away at any time.
+/// One value serves many calls, one after the other. Keep configuration in it; keep what must outlive a call in
+/// [`crate::kv`] or [`crate::limiter`], because an instance may be thrown away at any time.
 pub trait Plugin: Sized + 'static {
     /// The `config` table of the stage.
     type Config: DeserializeOwned;
 
-    /// Builds the plugin. The error text is shown to the operator, and the configuration is not put in force: name the entry and say what to do.
+    /// Builds the plugin. The error text is shown to the operator, and the configuration is not put in force: name
+    /// the entry and say what to do.
     fn new(config: Self::Config) -> Result<Self, String>;
 
     /// Checks what can be checked without a call. Runs once per generation, after [`Plugin::new`].

@@ -29,11 +29,18 @@ impl Refusal {
     }
 
     /// The subject may not do this, and these scopes would help.
-    pub fn insufficient_scope<S: Into<String>>(message: impl Into<String>, scopes: impl IntoIterator<Item = S>) -> Self {
-        Self { scopes: scopes.into_iter().map(Into::into).collect(), ..Self::new(RefusalKind::InsufficientScope, message) }
+    pub fn insufficient_scope<S: Into<String>>(
+        message: impl Into<String>,
+        scopes: impl IntoIterator<Item = S>,
+    ) -> Self {
+        Self {
+            scopes: scopes.into_iter().map(Into::into).collect(),
+            ..Self::new(RefusalKind::InsufficientScope, message)
+        }
     }
 
-    /// Answers exactly as for a name that does not exist. The client gets the gateway's own words, so there is only a reason for the operator.
+    /// Answers exactly as for a name that does not exist. The client gets the gateway's own words, so there is only a
+    /// reason for the operator.
     pub fn unknown(reason: impl Into<String>) -> Self {
         Self::new(RefusalKind::Unknown, "").reason(reason)
     }

@@ -1,6 +1,6 @@
-//! Short ways to a hook's answer.
+//! Short ways to read what a hook gets and to say what it answers.
 
-use crate::{CallVerdict, Choice, Finding, MessageVerdict, Refusal, ReplyVerdict, Subject};
+use crate::{CallVerdict, Choice, Finding, ItemHints, MessageVerdict, Refusal, ReplyVerdict, Subject};
 
 impl From<Refusal> for CallVerdict {
     fn from(refusal: Refusal) -> Self {
@@ -56,6 +56,19 @@ impl Subject {
 impl Choice {
     /// These candidates, best first; no copies, no second attempt, no stickiness.
     pub fn in_order<S: Into<String>>(ids: impl IntoIterator<Item = S>) -> Self {
-        Self { order: ids.into_iter().map(Into::into).collect(), mirrors: Vec::new(), hedge_after_ms: None, sticky: None, ext_json: None }
+        Self {
+            order: ids.into_iter().map(Into::into).collect(),
+            mirrors: Vec::new(),
+            hedge_after_ms: None,
+            sticky: None,
+            ext_json: None,
+        }
+    }
+}
+
+impl ItemHints {
+    /// True if the server gives all of these hints.
+    pub fn contains(self, hints: Self) -> bool {
+        self & hints == hints
     }
 }

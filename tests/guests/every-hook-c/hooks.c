@@ -29,7 +29,7 @@ static cardea_list_string_t peer_groups(void) {
     cardea_list_string_t groups = {0};
     cardea_plugin_credential_peer_t peer;
     if (!cardea_plugin_credential_tls_peer(&peer)) return groups;
-    groups.ptr = calloc(1 + peer.names.len, sizeof(text));
+    groups.ptr = room(1 + peer.names.len, sizeof(text));
     groups.ptr[groups.len++] = copied(peer.digest);
     for (size_t i = 0; i < peer.names.len; i++) groups.ptr[groups.len++] = copied(peer.names.ptr[i]);
     cardea_plugin_credential_peer_free(&peer);
@@ -52,7 +52,7 @@ static cardea_plugin_types_subject_t subject_named(text id) {
     cardea_plugin_types_subject_t subject = {.id = copied(id), .claims_json.is_some = true};
     cardea_string_dup(&subject.issuer, "every-hook");
     cardea_string_dup(&subject.kind, "user");
-    subject.roles = (cardea_list_string_t){calloc(1, sizeof(text)), 1};
+    subject.roles = (cardea_list_string_t){room(1, sizeof(text)), 1};
     cardea_string_dup(subject.roles.ptr, "tester");
     cardea_string_dup(&subject.claims_json.val, "{\"team\":\"blue\"}");
     return subject;
@@ -101,7 +101,7 @@ static bool has_title(cardea_plugin_types_item_t *item) {
 void exports_cardea_plugin_on_list_keep(exports_cardea_plugin_on_list_list_item_t *items, cardea_list_bool_t *kept) {
     if (items->len && equals(items->ptr[0].id, "trap")) trap();
     bool all = subject_sees_all();
-    *kept = (cardea_list_bool_t){calloc(items->len, sizeof(bool)), items->len};
+    *kept = (cardea_list_bool_t){room(items->len, sizeof(bool)), items->len};
     for (size_t i = 0; i < items->len; i++)
         kept->ptr[i] = all || items->ptr[i].hints & CARDEA_PLUGIN_TYPES_ITEM_HINTS_READ_ONLY || has_title(&items->ptr[i]);
     exports_cardea_plugin_on_list_list_item_free(items);
@@ -139,12 +139,15 @@ static cardea_option_u64_t configured_hedge(void) {
 void exports_cardea_plugin_on_route_choose(exports_cardea_plugin_on_route_list_candidate_t *candidates, exports_cardea_plugin_on_route_choice_t *choice) {
     if (candidates->len && equals(candidates->ptr[0].id, "trap")) trap();
     *choice = (exports_cardea_plugin_on_route_choice_t){.hedge_after_ms = configured_hedge()};
-    candidate **healthy = calloc(candidates->len, sizeof *healthy);
-    choice->order = (cardea_list_string_t){calloc(candidates->len, sizeof(text)), sorted_healthy(healthy, candidates)};
+    candidate **healthy = room(candidates->len, sizeof *healthy);
+    choice->order = (cardea_list_string_t){room(candidates->len, sizeof(text)), sorted_healthy(healthy, candidates)};
     for (size_t i = 0; i < choice->order.len; i++) choice->order.ptr[i] = copied(healthy[i]->id);
-    choice->mirrors.ptr = calloc(candidates->len, sizeof(text));
+    choice->mirrors.ptr = room(candidates->len, sizeof(text));
     for (size_t i = 0; i < candidates->len; i++)
         if (is_mirror(&candidates->ptr[i])) choice->mirrors.ptr[choice->mirrors.len++] = copied(candidates->ptr[i].id);
+    // The bindings free lists that have something in them, and no others.
+    if (!choice->order.len) free(choice->order.ptr);
+    if (!choice->mirrors.len) free(choice->mirrors.ptr);
     text id = told(cardea_plugin_subject_id);
     choice->sticky = (maybe_text){id.len > 0, id};
     free(healthy);

@@ -14,6 +14,12 @@ text copied(text original) {
     return copy;
 }
 
+void *room(size_t count, size_t size) {
+    void *zeroed = count ? calloc(count, size) : NULL;
+    if (count && !zeroed) trap();
+    return zeroed;
+}
+
 bool equals(text left, const char *right) {
     return left.len == strlen(right) && memcmp(left.ptr, right, left.len) == 0;
 }
@@ -167,7 +173,7 @@ cardea_plugin_types_refusal_t refusal(cardea_plugin_types_refusal_kind_t kind) {
     cardea_plugin_types_refusal_t made = {.kind = kind, .data_json.is_some = true, .retry_after_ms = {true, 1000}};
     cardea_string_dup(&made.message, "refused by request");
     cardea_string_dup(&made.reason, "every-hook");
-    made.scopes = (cardea_list_string_t){calloc(2, sizeof(text)), 2};
+    made.scopes = (cardea_list_string_t){room(2, sizeof(text)), 2};
     cardea_string_dup(&made.scopes.ptr[0], "a");
     cardea_string_dup(&made.scopes.ptr[1], "b");
     cardea_string_dup(&made.data_json.val, "{\"by\":\"every-hook\"}");
@@ -176,7 +182,7 @@ cardea_plugin_types_refusal_t refusal(cardea_plugin_types_refusal_kind_t kind) {
 }
 
 cardea_list_tuple2_string_string_t one_pair(const char *name, const char *value) {
-    cardea_list_tuple2_string_string_t list = {calloc(1, sizeof(cardea_tuple2_string_string_t)), 1};
+    cardea_list_tuple2_string_string_t list = {room(1, sizeof(cardea_tuple2_string_string_t)), 1};
     cardea_string_dup(&list.ptr->f0, name);
     cardea_string_dup(&list.ptr->f1, value);
     return list;

@@ -11,6 +11,8 @@ typedef cardea_option_string_t maybe_text;
 // A constant as the host sees it. For arguments of imports only: what an export returns is freed by the bindings.
 text constant(const char *characters);
 text copied(text original);
+// Zeroed memory for `count` values, null for none; ends the instance if there is not enough.
+void *room(size_t count, size_t size);
 bool equals(text left, const char *right);
 bool contains(text haystack, const char *needle);
 

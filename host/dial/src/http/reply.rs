@@ -214,13 +214,16 @@ fn is_session_unknown(status: StatusCode, body: &[u8], message: Option<&Incoming
         _ => None,
     };
     match (status, error) {
-        (StatusCode::NOT_FOUND, Some(error)) => error.code != error::METHOD_NOT_FOUND,
+        (StatusCode::NOT_FOUND, Some(error)) => !OF_THE_CALL.contains(&error.code),
         (StatusCode::NOT_FOUND, None) => true,
         (StatusCode::BAD_REQUEST, Some(error)) => names_session(error.message.as_bytes()),
         (StatusCode::BAD_REQUEST, None) => names_session(body),
         _ => false,
     }
 }
+
+/// Codes that some servers send with 404 and that have nothing to do with a session.
+const OF_THE_CALL: [i64; 3] = [error::METHOD_NOT_FOUND, error::INVALID_PARAMS, error::RESOURCE_NOT_FOUND_LEGACY];
 
 fn names_session(words: &[u8]) -> bool {
     words.to_ascii_lowercase().windows(7).any(|window| window == b"session")

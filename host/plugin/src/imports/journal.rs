@@ -30,7 +30,8 @@ impl Host for Guest {
             if key.len() + json.len() > NOTE_BYTES {
                 return Err(HostError::TooLarge);
             }
-            json::check(json.as_bytes()).map_err(|fault| HostError::Invalid(format!("the note is not JSON: {fault}")))?;
+            json::check(json.as_bytes())
+                .map_err(|fault| HostError::Invalid(format!("the note is not JSON: {fault}")))?;
             self.effects.notes.push((key, json));
             Ok(())
         }))

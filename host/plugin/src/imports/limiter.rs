@@ -22,7 +22,9 @@ impl Host for Guest {
         };
         let holds = buckets.iter().any(|bucket| matches!(bucket.rule, cardea_state::Rule::Concurrent(_)));
         if holds && self.visit.call.is_none() {
-            return Ok(Err(HostError::Denied("concurrent slots are held by a call, and there is none here".to_owned())));
+            return Ok(Err(HostError::Denied(
+                "concurrent slots are held by a call, and there is none here".to_owned(),
+            )));
         }
         match limiter.take(&namespace, &buckets, now_ms).await {
             Ok(mut taken) => {

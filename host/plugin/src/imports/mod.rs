@@ -31,6 +31,10 @@ fn host_error(fault: StateFault) -> HostError {
             tracing::warn!("state is full: {why}");
             HostError::Busy
         }
+        StateFault::Timeout(why) => {
+            tracing::warn!("state is slow: {why}");
+            HostError::Timeout
+        }
         StateFault::Unavailable(why) => HostError::Unavailable(why),
     }
 }

@@ -23,12 +23,7 @@ pub(super) struct Bounded<V> {
 
 impl<V: Idle> Bounded<V> {
     pub(super) fn new(most: usize) -> Self {
-        Self {
-            entries: HashMap::new(),
-            most,
-            search_at: FEW.min(most),
-            searched_ms: None,
-        }
+        Self { entries: HashMap::new(), most, search_at: FEW.min(most), searched_ms: None }
     }
 
     pub(super) fn get(&self, key: &str) -> Option<&V> {
@@ -78,8 +73,6 @@ impl<V: Idle> Bounded<V> {
 
     fn may_search(&self, now_ms: u64) -> bool {
         self.search_at < self.most
-            || self
-                .searched_ms
-                .is_none_or(|searched| now_ms.abs_diff(searched) >= SEARCH_PAUSE_MS)
+            || self.searched_ms.is_none_or(|searched| now_ms.abs_diff(searched) >= SEARCH_PAUSE_MS)
     }
 }

@@ -42,29 +42,19 @@ pub struct Bounds {
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self {
-            namespaces: 4096,
-            keys: 100_000,
-            bytes: 64 << 20,
-        }
+        Self { namespaces: 4096, keys: 100_000, bytes: 64 << 20 }
     }
 }
 
 impl Memory {
     /// Empty state.
     pub fn new(bounds: Bounds) -> Self {
-        Self {
-            bounds,
-            limits: DashMap::new(),
-            values: DashMap::new(),
-        }
+        Self { bounds, limits: DashMap::new(), values: DashMap::new() }
     }
 
     fn limits(&self, namespace: &str, now_ms: u64) -> Result<Arc<Limits>, StateFault> {
         let make_room = || self.limits.retain(|_, limits| !limits.is_idle(now_ms));
-        space(&self.limits, namespace, self.bounds.namespaces, make_room, || {
-            Limits::new(self.bounds.keys)
-        })
+        space(&self.limits, namespace, self.bounds.namespaces, make_room, || Limits::new(self.bounds.keys))
     }
 
     fn values(&self, namespace: &str, now_ms: u64) -> Result<Arc<Values>, StateFault> {
@@ -89,14 +79,10 @@ fn space<T>(
     if all.len() >= most {
         make_room();
         if all.len() >= most {
-            return Err(StateFault::Full(format!(
-                "there are {most} namespaces already, and all are in use"
-            )));
+            return Err(StateFault::Full(format!("there are {most} namespaces already, and all are in use")));
         }
     }
-    Ok(Arc::clone(
-        &all.entry(namespace.into()).or_insert_with(|| Arc::new(make())),
-    ))
+    Ok(Arc::clone(&all.entry(namespace.into()).or_insert_with(|| Arc::new(make()))))
 }
 
 impl Default for Memory {
@@ -112,11 +98,7 @@ impl Limiter for Memory {
         buckets: &'a [Bucket],
         now_ms: u64,
     ) -> BoxFuture<'a, Result<Taken, StateFault>> {
-        ready(
-            self.limits(namespace, now_ms)
-                .and_then(|limits| limits.take(buckets, now_ms)),
-        )
-        .boxed()
+        ready(self.limits(namespace, now_ms).and_then(|limits| limits.take(buckets, now_ms))).boxed()
     }
 
     fn settle<'a>(
@@ -126,11 +108,7 @@ impl Limiter for Memory {
         delta: i64,
         now_ms: u64,
     ) -> BoxFuture<'a, Result<(), StateFault>> {
-        ready(
-            self.limits(namespace, now_ms)
-                .and_then(|limits| limits.settle(bucket, delta, now_ms)),
-        )
-        .boxed()
+        ready(self.limits(namespace, now_ms).and_then(|limits| limits.settle(bucket, delta, now_ms))).boxed()
     }
 }
 
@@ -153,11 +131,7 @@ impl Kv for Memory {
         ttl: Option<Duration>,
         now_ms: u64,
     ) -> BoxFuture<'a, Result<(), StateFault>> {
-        ready(
-            self.values(namespace, now_ms)
-                .and_then(|values| values.put(key, value, ttl, now_ms)),
-        )
-        .boxed()
+        ready(self.values(namespace, now_ms).and_then(|values| values.put(key, value, ttl, now_ms))).boxed()
     }
 
     fn delete<'a>(&'a self, namespace: &'a str, key: &'a str) -> BoxFuture<'a, Result<(), StateFault>> {
@@ -175,11 +149,7 @@ impl Kv for Memory {
         ttl: Option<Duration>,
         now_ms: u64,
     ) -> BoxFuture<'a, Result<i64, StateFault>> {
-        ready(
-            self.values(namespace, now_ms)
-                .and_then(|values| values.add(key, delta, ttl, now_ms)),
-        )
-        .boxed()
+        ready(self.values(namespace, now_ms).and_then(|values| values.add(key, delta, ttl, now_ms))).boxed()
     }
 
     fn cas<'a>(
@@ -202,15 +172,8 @@ mod tests {
     use crate::{Rate, Rule};
 
     fn bucket(key: &str) -> Bucket {
-        let rule = Rule::Rate(Rate {
-            capacity: 1,
-            refill_per_second: 1.0,
-        });
-        Bucket {
-            key: key.to_owned(),
-            rule,
-            cost: 1,
-        }
+        let rule = Rule::Rate(Rate { capacity: 1, refill_per_second: 1.0 });
+        Bucket { key: key.to_owned(), rule, cost: 1 }
     }
 
     fn take(memory: &Memory, namespace: &str, now_ms: u64) -> Result<bool, StateFault> {
@@ -228,10 +191,7 @@ mod tests {
 
     #[test]
     fn idle_namespaces_make_room_and_busy_ones_do_not() {
-        let memory = Memory::new(Bounds {
-            namespaces: 1,
-            ..Bounds::default()
-        });
+        let memory = Memory::new(Bounds { namespaces: 1, ..Bounds::default() });
         assert_eq!(take(&memory, "a", 0), Ok(true));
         assert!(matches!(take(&memory, "b", 0), Err(StateFault::Full(_))));
         assert_eq!(take(&memory, "b", 1000), Ok(true));
@@ -242,32 +202,20 @@ mod tests {
     fn how_long_a_take_holds_the_lock() {
         for threads in [1, 2, 4] {
             let memory = Memory::default();
-            let rule = Rule::Rate(Rate {
-                capacity: 1000,
-                refill_per_second: 1e9,
-            });
+            let rule = Rule::Rate(Rate { capacity: 1000, refill_per_second: 1e9 });
             let started = std::time::Instant::now();
             std::thread::scope(|scope| {
                 for thread in 0..threads {
                     let memory = &memory;
-                    let bucket = Bucket {
-                        key: format!("subject-{thread}"),
-                        rule,
-                        cost: 1,
-                    };
+                    let bucket = Bucket { key: format!("subject-{thread}"), rule, cost: 1 };
                     scope.spawn(move || {
                         for now in 0..1_000_000u64 {
-                            let _ = memory
-                                .take("rate-limit", std::slice::from_ref(&bucket), now)
-                                .now_or_never();
+                            let _ = memory.take("rate-limit", std::slice::from_ref(&bucket), now).now_or_never();
                         }
                     });
                 }
             });
-            println!(
-                "{threads} threads: {:?} a take",
-                started.elapsed() / (threads * 1_000_000)
-            );
+            println!("{threads} threads: {:?} a take", started.elapsed() / (threads * 1_000_000));
         }
     }
 }

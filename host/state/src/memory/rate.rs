@@ -34,55 +34,40 @@ impl Pace {
     pub(super) fn new(rate: Rate) -> Result<Self, StateFault> {
         let per_second = rate.refill_per_second;
         if !per_second.is_finite() || per_second <= 0.0 {
-            return Err(StateFault::Invalid(format!(
-                "refill-per-second is {per_second}; it must be above 0"
-            )));
+            return Err(StateFault::Invalid(format!("refill-per-second is {per_second}; it must be above 0")));
         }
-        Ok(Self {
-            interval: (1e9 / per_second).ceil().max(1.0) as u128,
-            capacity: rate.capacity,
-        })
+        Ok(Self { interval: (1e9 / per_second).ceil().max(1.0) as u128, capacity: rate.capacity })
     }
 
     /// The arrival time after taking `cost`, or how long until that can be done.
-    pub(super) fn take(self, arrival: Option<Arrival>, cost: u32, now_ms: u64) -> Result<Arrival, Duration> {
+    pub(super) fn take(self, arrival: Arrival, cost: u32, now_ms: u64) -> Result<Arrival, Duration> {
         let now = nanos(now_ms);
-        let next = self
-            .full_at(arrival, now)
-            .saturating_add(self.interval.saturating_mul(cost.into()));
+        let next = self.full_at(arrival, now).saturating_add(self.interval.saturating_mul(cost.into()));
         let latest = now.saturating_add(self.tolerance());
-        if next > latest {
-            Err(duration(next - latest))
-        } else {
-            Ok(Arrival(next))
-        }
+        if next > latest { Err(duration(next - latest)) } else { Ok(Arrival(next)) }
     }
 
     /// The arrival time after a correction, which may leave the bucket in debt.
-    pub(super) fn settle(self, arrival: Option<Arrival>, delta: i64, now_ms: u64) -> Arrival {
+    pub(super) fn settle(self, arrival: Arrival, delta: i64, now_ms: u64) -> Arrival {
         let now = nanos(now_ms);
         let shift = self.interval.saturating_mul(delta.unsigned_abs().into());
         let full_at = self.full_at(arrival, now);
-        Arrival(if delta < 0 {
-            full_at.saturating_sub(shift).max(now)
-        } else {
-            full_at.saturating_add(shift)
-        })
+        Arrival(if delta < 0 { full_at.saturating_sub(shift).max(now) } else { full_at.saturating_add(shift) })
     }
 
-    pub(super) fn remaining(self, arrival: Option<Arrival>, now_ms: u64) -> u64 {
+    pub(super) fn remaining(self, arrival: Arrival, now_ms: u64) -> u64 {
         let now = nanos(now_ms);
         let used = self.full_at(arrival, now) - now;
         (self.tolerance().saturating_sub(used) / self.interval) as u64
     }
 
-    pub(super) fn reset(self, arrival: Option<Arrival>, now_ms: u64) -> Duration {
+    pub(super) fn reset(self, arrival: Arrival, now_ms: u64) -> Duration {
         let now = nanos(now_ms);
         duration(self.full_at(arrival, now) - now)
     }
 
-    fn full_at(self, arrival: Option<Arrival>, now: u128) -> u128 {
-        arrival.map_or(now, |arrival| arrival.0.max(now))
+    fn full_at(self, arrival: Arrival, now: u128) -> u128 {
+        arrival.0.max(now)
     }
 
     fn tolerance(self) -> u128 {
@@ -106,29 +91,19 @@ mod tests {
 
     #[test]
     fn a_burst_then_one_per_interval() {
-        let pace = Pace::new(Rate {
-            capacity: 2,
-            refill_per_second: 4.0,
-        })
-        .unwrap();
-        let first = pace.take(None, 1, 0).unwrap();
-        let second = pace.take(Some(first), 1, 0).unwrap();
-        assert_eq!(pace.remaining(Some(second), 0), 0);
-        assert_eq!(pace.take(Some(second), 1, 0), Err(Duration::from_millis(250)));
-        assert!(pace.take(Some(second), 1, 250).is_ok());
-        assert_eq!(pace.reset(Some(second), 100), Duration::from_millis(400));
+        let pace = Pace::new(Rate { capacity: 2, refill_per_second: 4.0 }).unwrap();
+        let first = pace.take(Arrival::full(0), 1, 0).unwrap();
+        let second = pace.take(first, 1, 0).unwrap();
+        assert_eq!(pace.remaining(second, 0), 0);
+        assert_eq!(pace.take(second, 1, 0), Err(Duration::from_millis(250)));
+        assert!(pace.take(second, 1, 250).is_ok());
+        assert_eq!(pace.reset(second, 100), Duration::from_millis(400));
     }
 
     #[test]
     fn a_rate_that_is_no_rate_is_refused() {
         for refill_per_second in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-            assert!(matches!(
-                Pace::new(Rate {
-                    capacity: 1,
-                    refill_per_second
-                }),
-                Err(StateFault::Invalid(_))
-            ));
+            assert!(matches!(Pace::new(Rate { capacity: 1, refill_per_second }), Err(StateFault::Invalid(_))));
         }
     }
 
@@ -140,12 +115,12 @@ mod tests {
             takes in prop::collection::vec((0u64..500, 1u32..5), 1..200),
         ) {
             let pace = Pace::new(Rate { capacity, refill_per_second: refill }).unwrap();
-            let (mut now, mut arrival, mut total) = (1_000_000, None, 0u64);
+            let (mut now, mut arrival, mut total) = (1_000_000, Arrival::full(0), 0u64);
             for (wait, cost) in takes {
                 now += wait;
                 match pace.take(arrival, cost, now) {
                     Ok(next) => {
-                        arrival = Some(next);
+                        arrival = next;
                         total += u64::from(cost);
                     }
                     // What it promises is true to the millisecond.
@@ -163,9 +138,9 @@ mod tests {
         #[test]
         fn a_correction_and_its_opposite_cancel_out(cost in 1u32..10, delta in 1i64..100) {
             let pace = Pace::new(Rate { capacity: 10, refill_per_second: 1.0 }).unwrap();
-            let taken = pace.take(None, cost, 5000).unwrap();
-            let there = pace.settle(Some(taken), delta, 5000);
-            prop_assert_eq!(pace.settle(Some(there), -delta, 5000), taken);
+            let taken = pace.take(Arrival::full(0), cost, 5000).unwrap();
+            let there = pace.settle(taken, delta, 5000);
+            prop_assert_eq!(pace.settle(there, -delta, 5000), taken);
         }
     }
 }

@@ -32,13 +32,7 @@ impl Idle for Entry {
 
 impl Values {
     pub(super) fn new(keys: usize, most_bytes: usize) -> Self {
-        Self {
-            table: Mutex::new(Table {
-                entries: Bounded::new(keys),
-                bytes: 0,
-            }),
-            most_bytes,
-        }
+        Self { table: Mutex::new(Table { entries: Bounded::new(keys), bytes: 0 }), most_bytes }
     }
 
     pub(super) fn is_empty(&self, now_ms: u64) -> bool {
@@ -50,10 +44,7 @@ impl Values {
     }
 
     pub(super) fn put(&self, key: &str, value: Bytes, ttl: Option<Duration>, now_ms: u64) -> Result<(), StateFault> {
-        let entry = Entry {
-            value,
-            expires_ms: expiry(ttl, now_ms),
-        };
+        let entry = Entry { value, expires_ms: expiry(ttl, now_ms) };
         self.lock().store(key, entry, self.most_bytes, now_ms)
     }
 
@@ -73,10 +64,7 @@ impl Values {
         let sum = present.checked_add(delta).ok_or_else(|| {
             StateFault::Invalid(format!("`{key}` holds {present}; {delta} more do not fit into 64 bits"))
         })?;
-        let entry = Entry {
-            value: sum.to_string().into(),
-            expires_ms,
-        };
+        let entry = Entry { value: sum.to_string().into(), expires_ms };
         table.store(key, entry, self.most_bytes, now_ms)?;
         Ok(sum)
     }
@@ -93,10 +81,7 @@ impl Values {
         if table.live(key, now_ms).map(|entry| &entry.value[..]) != expect {
             return Ok(false);
         }
-        let entry = Entry {
-            value,
-            expires_ms: expiry(ttl, now_ms),
-        };
+        let entry = Entry { value, expires_ms: expiry(ttl, now_ms) };
         table.store(key, entry, self.most_bytes, now_ms)?;
         Ok(true)
     }
@@ -116,25 +101,16 @@ impl Table {
         let wanted = size(key, &entry);
         let freed = self.entries.get(key).map(|present| size(key, present));
         let bytes = &mut self.bytes;
-        if freed.is_none()
-            && !self
-                .entries
-                .has_room(1, now_ms, |key, entry| *bytes -= size(key, entry))
-        {
-            return Err(StateFault::Full(
-                "too many keys are in use in this namespace".to_owned(),
-            ));
+        if freed.is_none() && !self.entries.has_room(1, now_ms, |key, entry| *bytes -= size(key, entry)) {
+            return Err(StateFault::Full("too many keys are in use in this namespace".to_owned()));
         }
         if *bytes + wanted > most_bytes + freed.unwrap_or(0) {
-            self.entries
-                .forget_idle(now_ms, |key, entry| *bytes -= size(key, entry));
+            self.entries.forget_idle(now_ms, |key, entry| *bytes -= size(key, entry));
         }
         // The search may have taken the old entry of this very key.
         let freed = self.entries.get(key).map_or(0, |present| size(key, present));
         if *bytes + wanted > most_bytes + freed {
-            return Err(StateFault::Full(format!(
-                "the values of this namespace fill their {most_bytes} bytes"
-            )));
+            return Err(StateFault::Full(format!("the values of this namespace fill their {most_bytes} bytes")));
         }
         *bytes = *bytes + wanted - freed;
         self.entries.insert(key, entry);
@@ -147,9 +123,7 @@ fn size(key: &str, entry: &Entry) -> usize {
 }
 
 fn expiry(ttl: Option<Duration>, now_ms: u64) -> u64 {
-    ttl.map_or(u64::MAX, |ttl| {
-        now_ms.saturating_add(u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX))
-    })
+    ttl.map_or(u64::MAX, |ttl| now_ms.saturating_add(u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX)))
 }
 
 fn number(key: &str, value: &[u8]) -> Result<i64, StateFault> {
@@ -207,15 +181,9 @@ mod tests {
         for key in ["a", "b", "c", "d"] {
             values.put(key, Bytes::from_static(b"123"), SECOND, 0).unwrap();
         }
-        assert!(matches!(
-            values.put("e", Bytes::new(), None, 0),
-            Err(StateFault::Full(_))
-        ));
+        assert!(matches!(values.put("e", Bytes::new(), None, 0), Err(StateFault::Full(_))));
         values.put("e", Bytes::from(vec![0; 39]), SECOND, 1000).unwrap();
-        assert!(matches!(
-            values.put("f", Bytes::from_static(b"1"), None, 1500),
-            Err(StateFault::Full(_))
-        ));
+        assert!(matches!(values.put("f", Bytes::from_static(b"1"), None, 1500), Err(StateFault::Full(_))));
         values.put("e", Bytes::from(vec![1; 39]), SECOND, 1500).unwrap();
         values.delete("e");
         values.put("f", Bytes::from(vec![0; 39]), None, 1500).unwrap();

@@ -28,10 +28,7 @@ impl Count {
     pub(super) fn at(stored: Option<&Self>, window: Window, now_ms: u64) -> Result<Self, StateFault> {
         match stored {
             Some(count) if !count.is_idle(now_ms) => Ok(*count),
-            _ => Ok(Self {
-                end_ms: end_of_period(window, now_ms)?,
-                used: 0,
-            }),
+            _ => Ok(Self { end_ms: end_of_period(window, now_ms)?, used: 0 }),
         }
     }
 
@@ -43,10 +40,7 @@ impl Count {
 
     /// The count after a correction, which may go beyond the limit.
     pub(super) fn settle(self, delta: i64) -> Self {
-        Self {
-            used: self.used.saturating_add_signed(delta),
-            ..self
-        }
+        Self { used: self.used.saturating_add_signed(delta), ..self }
     }
 
     pub(super) fn remaining(self, window: Window) -> u64 {
@@ -58,20 +52,14 @@ impl Count {
     }
 
     pub(super) fn reset(self, now_ms: u64) -> Duration {
-        if self.used == 0 {
-            Duration::ZERO
-        } else {
-            self.until_end(now_ms)
-        }
+        if self.used == 0 { Duration::ZERO } else { self.until_end(now_ms) }
     }
 }
 
 fn end_of_period(window: Window, now_ms: u64) -> Result<u64, StateFault> {
     if window.utc_offset_minutes.abs() > FARTHEST_OFFSET_MINUTES {
         let offset = window.utc_offset_minutes;
-        return Err(StateFault::Invalid(format!(
-            "utc-offset-minutes is {offset}; no zone is more than 18 hours off"
-        )));
+        return Err(StateFault::Invalid(format!("utc-offset-minutes is {offset}; no zone is more than 18 hours off")));
     }
     let offset = i64::from(window.utc_offset_minutes) * 60;
     let beyond = || StateFault::Invalid(format!("the clock says {now_ms}, which is beyond the calendar"));
@@ -91,18 +79,8 @@ fn end_of_period(window: Window, now_ms: u64) -> Result<u64, StateFault> {
 
 fn first_of_next_month(day: Date) -> Option<i64> {
     let month = day.month().next();
-    let year = if month == Month::January {
-        day.year() + 1
-    } else {
-        day.year()
-    };
-    Some(
-        Date::from_calendar_date(year, month, 1)
-            .ok()?
-            .midnight()
-            .assume_utc()
-            .unix_timestamp(),
-    )
+    let year = if month == Month::January { day.year() + 1 } else { day.year() };
+    Some(Date::from_calendar_date(year, month, 1).ok()?.midnight().assume_utc().unix_timestamp())
 }
 
 #[cfg(test)]
@@ -116,11 +94,7 @@ mod tests {
     const LATE_FEBRUARY: u64 = 1_772_321_400_000;
 
     fn window(per: Period, utc_offset_minutes: i32) -> Window {
-        Window {
-            limit: 3,
-            per,
-            utc_offset_minutes,
-        }
+        Window { limit: 3, per, utc_offset_minutes }
     }
 
     fn end(per: Period, offset: i32, now: u64) -> u64 {
@@ -135,10 +109,7 @@ mod tests {
         assert_eq!(end(Period::Day, 0, LATE_FEBRUARY), LATE_FEBRUARY + half);
         assert_eq!(end(Period::Month, 0, LATE_FEBRUARY), LATE_FEBRUARY + half);
         // An hour east it is already March, an hour west there is an hour more of February.
-        assert_eq!(
-            end(Period::Month, 60, LATE_FEBRUARY),
-            LATE_FEBRUARY - half + 31 * 24 * HOUR
-        );
+        assert_eq!(end(Period::Month, 60, LATE_FEBRUARY), LATE_FEBRUARY - half + 31 * 24 * HOUR);
         assert_eq!(end(Period::Day, 60, LATE_FEBRUARY), LATE_FEBRUARY - half + 24 * HOUR);
         assert_eq!(end(Period::Day, -60, LATE_FEBRUARY), LATE_FEBRUARY + half + HOUR);
         // Half-hour zones have their own hours.
@@ -159,30 +130,19 @@ mod tests {
         assert_eq!(count.take(window, 1), None);
         let before = LATE_FEBRUARY + HOUR / 2 - 1;
         assert_eq!(Count::at(Some(&count), window, before).unwrap().remaining(window), 0);
-        assert_eq!(
-            Count::at(Some(&count), window, before + 1).unwrap().remaining(window),
-            3
-        );
+        assert_eq!(Count::at(Some(&count), window, before + 1).unwrap().remaining(window), 3);
     }
 
     #[test]
     fn a_clock_set_back_gives_nothing_back() {
         let window = window(Period::Minute, 0);
         let count = Count::at(None, window, LATE_FEBRUARY).unwrap().take(window, 3).unwrap();
-        assert_eq!(
-            Count::at(Some(&count), window, LATE_FEBRUARY - HOUR)
-                .unwrap()
-                .remaining(window),
-            0
-        );
+        assert_eq!(Count::at(Some(&count), window, LATE_FEBRUARY - HOUR).unwrap().remaining(window), 0);
     }
 
     #[test]
     fn a_zone_that_is_none_is_refused() {
-        assert!(matches!(
-            end_of_period(window(Period::Day, 5000), 0),
-            Err(StateFault::Invalid(_))
-        ));
+        assert!(matches!(end_of_period(window(Period::Day, 5000), 0), Err(StateFault::Invalid(_))));
     }
 
     proptest! {

@@ -70,13 +70,18 @@ fn start_gateway(workspace: &Workspace, name: &str, echo: SocketAddr) -> Outcome
     Process::start(&workspace.program("release", "cardea"), &words, Says::Error, gateway_address)
 }
 
-/// The manifest with the echo server's address, in a folder of its own that keeps compiled plugins from run to run.
+/// The manifest with the echo server's address, in a folder of its own that keeps compiled plugins from run to run, but not the
+/// journal, which a measurement fills with every call it makes.
 fn manifest(workspace: &Workspace, name: &str, echo: SocketAddr) -> Outcome<PathBuf> {
     let written = workspace.root.join(format!("tests/load/manifests/{name}.toml"));
     let text =
         fs::read_to_string(&written).map_err(|error| format!("{} cannot be read: {error}", written.display()))?;
     let folder = workspace.target.join("bench").join(name);
     let filled_in = folder.join("cardea.toml");
+    let journal = folder.join(".cardea/journal");
+    if journal.exists() {
+        fs::remove_dir_all(&journal).map_err(|error| format!("{} cannot be removed: {error}", journal.display()))?;
+    }
     let text = text.replace(MANIFEST_URL, &format!("http://{echo}/mcp"));
     fs::create_dir_all(&folder)
         .and_then(|()| fs::write(&filled_in, text))

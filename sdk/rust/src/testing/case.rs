@@ -14,8 +14,9 @@
 //! verdict = { refuse = { kind = "forbidden", message = "may not" } }
 //! ```
 //!
-//! Everything under `given` is in [`crate::testing::given`], everything under `expect` in [`crate::testing::expect`]. What `given` does not say is
-//! empty; what `expect` does not say is not compared, but for edits: a document that no expectation mentions must leave the hook as it came.
+//! Everything under `given` is in [`crate::testing::given`], everything under `expect` in [`crate::testing::expect`].
+//! What `given` does not say is empty; what `expect` does not say is not compared, but for edits: a document that no
+//! expectation mentions must leave the hook as it came.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -95,7 +96,9 @@ impl Case {
             Run::OnRoute => expect.choice.is_none().then_some("choice"),
             Run::Init | Run::Selftest | Run::OnRecord => None,
         };
-        missing.map_or(Ok(()), |key| Err(format!("case `{}` expects nothing: say `expect.{key}` (or `expect.trap = true`)", self.name)))
+        missing.map_or(Ok(()), |key| {
+            Err(format!("case `{}` expects nothing: say `expect.{key}` (or `expect.trap = true`)", self.name))
+        })
     }
 }
 
@@ -114,10 +117,14 @@ struct File {
     case: Vec<Case>,
 }
 
-/// Reads every `*.toml` of a folder, in the order of their names. No file, an empty file or a mistake in one is an error that names it.
+/// Reads every `*.toml` of a folder, in the order of their names. No file, an empty file or a mistake in one is an
+/// error that names it.
 pub fn load(folder: &Path) -> Result<Vec<Located>, String> {
     let entries = std::fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let mut files: Vec<PathBuf> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).filter(|path| path.extension().is_some_and(|extension| extension == "toml")).collect();
+    let mut files: Vec<PathBuf> = entries
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+        .collect();
     files.sort();
     if files.is_empty() {
         return Err(format!("{}: there is no case file (*.toml)", folder.display()));
@@ -146,7 +153,8 @@ pub fn parse(text: &str) -> Result<Vec<Case>, String> {
     Ok(cases)
 }
 
-/// JSON in a case file: a TOML string is JSON text and is taken as it is, byte for byte; anything else is written as the JSON it looks like.
+/// JSON in a case file: a TOML string is JSON text and is taken as it is, byte for byte; anything else is written as
+/// the JSON it looks like.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Json(pub String);
 
@@ -194,7 +202,14 @@ mod tests {
 
     #[test]
     fn json_is_text_or_what_it_looks_like() {
-        let text = "[[case]]\nname=\"x\"\ngiven.call.params = '{ \"a\": 1 }'\n[[case]]\nname=\"y\"\ngiven.call.params = { a = [1, true] }\n";
+        let text = r#"
+            [[case]]
+            name = "x"
+            given.call.params = '{ "a": 1 }'
+            [[case]]
+            name = "y"
+            given.call.params = { a = [1, true] }
+        "#;
         let cases = parse(text).unwrap();
         assert_eq!(cases[0].given.call.params.as_ref().unwrap().0, r#"{ "a": 1 }"#);
         assert_eq!(cases[1].given.call.params.as_ref().unwrap().0, r#"{"a":[1,true]}"#);

@@ -107,6 +107,12 @@ impl Document {
     }
 }
 
+/// True for an RFC 6901 pointer.
+pub fn is_pointer(pointer: &str) -> bool {
+    let escapes_are_right = pointer.split('~').skip(1).all(|after| after.starts_with(['0', '1']));
+    (pointer.is_empty() || pointer.starts_with('/')) && escapes_are_right
+}
+
 /// The unescaped steps of a pointer; none if it is not one.
 fn steps(pointer: &str) -> Option<Vec<String>> {
     if pointer.is_empty() {
@@ -216,11 +222,16 @@ mod tests {
     use super::*;
 
     fn json() -> impl Strategy<Value = Value> {
-        let leaf = prop_oneof![Just(Value::Null), any::<bool>().prop_map(Value::from), any::<i64>().prop_map(Value::from), ".{0,6}".prop_map(Value::from)];
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            ".{0,6}".prop_map(Value::from)
+        ];
         leaf.prop_recursive(3, 24, 4, |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-                prop::collection::btree_map("[a~/0]{1,3}", inner, 0..4).prop_map(|members| Value::from_iter(members)),
+                prop::collection::btree_map("[a~/0]{1,3}", inner, 0..4).prop_map(Value::from_iter),
             ]
         })
     }

@@ -7,9 +7,10 @@ use serde_json::Value;
 
 use super::case::{Case, Json};
 use super::document::Document;
-use super::given::GivenDuty;
 use super::observed::{Observed, Outcome};
-use super::partial::{Differences, ExpectedBucket, ExpectedChoice, ExpectedJournal, ExpectedRefusal, ExpectedSettle, ExpectedSubject};
+use super::partial::{
+    Differences, ExpectedBucket, ExpectedChoice, ExpectedJournal, ExpectedRefusal, ExpectedSettle, ExpectedSubject,
+};
 use crate::{CallVerdict, Finding, ReplyVerdict};
 
 /// What must come of a case. What is not said is not compared, but for edits.
@@ -40,8 +41,6 @@ pub struct Expect {
     pub kv_after: Option<BTreeMap<String, String>>,
     /// What the hook left in its own scratch: key, text.
     pub scratch: Option<BTreeMap<String, String>>,
-    /// Obligations that are open afterwards.
-    pub obligations: Option<Vec<GivenDuty>>,
     /// Each is part of a log line, which reads `level message key=value …`.
     pub logs: Vec<String>,
     /// Metrics: sums by name.
@@ -151,10 +150,6 @@ fn effects(expect: &Expect, observed: &Observed, differences: &mut Differences) 
     differences.equal("kv", expect.kv_after.as_ref(), &texts(&observed.kv));
     differences.equal("scratch", expect.scratch.as_ref(), &texts(&observed.scratch));
     differences.equal("metrics", expect.metrics.as_ref(), &observed.metrics);
-    if let Some(expected) = &expect.obligations {
-        let plain = |duties: &[GivenDuty]| -> Vec<_> { duties.iter().map(|duty| (duty.kind.clone(), duty.json.value())).collect() };
-        differences.equal("obligations", Some(&plain(expected)), &plain(&observed.obligations));
-    }
     for expected in &expect.logs {
         if !observed.logs.iter().any(|line| line.contains(expected)) {
             differences.unlike("logs", expected, &observed.logs);
@@ -184,7 +179,8 @@ fn buckets(expect: &Expect, observed: &Observed, differences: &mut Differences) 
         differences.equal("taken", Some(&resolved), &observed.taken);
     }
     if let Some(expected) = &expect.settled {
-        let resolved: Vec<_> = expected.iter().map(|settle| (settle.bucket.resolve(&observed.subject_key), settle.delta)).collect();
+        let resolved: Vec<_> =
+            expected.iter().map(|settle| (settle.bucket.resolve(&observed.subject_key), settle.delta)).collect();
         differences.equal("settled", Some(&resolved), &observed.settled);
     }
 }

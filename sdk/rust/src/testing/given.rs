@@ -32,13 +32,11 @@ pub struct Given {
     pub records: Vec<GivenRecord>,
     /// What plugins wrote earlier in this call: plugin, key, text.
     pub scratch: BTreeMap<String, BTreeMap<String, String>>,
-    /// Obligations that are open.
-    pub obligations: Vec<GivenDuty>,
     /// Answers of `limiter.take`, one after the other. One call more is an error: `other`.
     pub limiter: Vec<LimiterAnswer>,
     /// Content of `kv`: key, text. A number is its decimal text.
     pub kv: BTreeMap<String, String>,
-    /// Interfaces whose every function fails, and with which error: `kv`, `limiter`, `journal`, `scratch`, `obligation`.
+    /// Interfaces whose every function fails, and with which error: `kv`, `limiter`, `journal`.
     pub failing: BTreeMap<String, ErrorName>,
 }
 
@@ -240,16 +238,6 @@ pub struct GivenRecord {
     pub json: Json,
 }
 
-/// An open obligation.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GivenDuty {
-    /// What must be done.
-    pub kind: String,
-    /// Its parameters.
-    pub json: Json,
-}
-
 /// One answer of the limiter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -396,6 +384,8 @@ fn item_kind<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<ItemKi
         "prompt" => Ok(ItemKind::Prompt),
         "resource" => Ok(ItemKind::Resource),
         "resource-template" => Ok(ItemKind::ResourceTemplate),
-        other => Err(serde::de::Error::custom(format!("`{other}` is no kind: tool, prompt, resource or resource-template"))),
+        other => {
+            Err(serde::de::Error::custom(format!("`{other}` is no kind: tool, prompt, resource or resource-template")))
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! A scripted host, so that a plugin's cases run natively, in milliseconds and with a debugger.
 //!
-//! A case file says what is given and what is expected ([`case`]); [`run_cases`] builds the plugin for each case, runs the hook against a host made of
-//! what is given, and compares ([`expect`]). The same files run against the real component in the gateway's own tests, which is why parsing and
-//! comparing know nothing of how a case was run.
+//! A case file says what is given and what is expected ([`case`]); [`run_cases`] builds the plugin for each case,
+//! runs the hook against a host made of what is given, and compares ([`expect`]). The same files run against the real
+//! component in the gateway's own tests, which is why parsing and comparing know nothing of how a case was run.
 //!
 //! ```ignore
 //! #[test]

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::given::GivenDuty;
 use crate::journal::{Document, Treatment};
 use crate::limiter::Bucket;
 use crate::{CallVerdict, Choice, Finding, ReplyVerdict};
@@ -28,8 +27,6 @@ pub struct Observed {
     pub kv: BTreeMap<String, Vec<u8>>,
     /// What the hook left in `scratch` under the plugin's own name, if it was committed.
     pub scratch: BTreeMap<String, Vec<u8>>,
-    /// Obligations that are open afterwards, if the hook's changes were committed.
-    pub obligations: Vec<GivenDuty>,
     /// Log lines: `level message key=value …`.
     pub logs: Vec<String>,
     /// Metrics by name: sum of what was counted or observed.

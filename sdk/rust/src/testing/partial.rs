@@ -205,8 +205,18 @@ pub struct ExpectedInclude {
 
 impl ExpectedJournal {
     pub(super) fn compare(&self, observed: &Observed, differences: &mut Differences) {
-        let expected: Vec<_> = self.includes.iter().map(|include| (include.document.as_str(), include.pointer.as_str(), include.treatment.as_str())).collect();
-        let got: Vec<_> = observed.includes.iter().map(|(document, pointer, treatment)| (document_name(*document), pointer.as_str(), treatment_name(*treatment))).collect();
+        let expected: Vec<_> = self
+            .includes
+            .iter()
+            .map(|include| (include.document.as_str(), include.pointer.as_str(), include.treatment.as_str()))
+            .collect();
+        let got: Vec<_> = observed
+            .includes
+            .iter()
+            .map(|(document, pointer, treatment)| {
+                (document_name(*document), pointer.as_str(), treatment_name(*treatment))
+            })
+            .collect();
         differences.equal("journal includes", Some(&expected), &got);
         let got = observed.notes.iter().map(|(key, json)| (key.clone(), Json(json.clone()).value())).collect();
         differences.equal("journal notes", Some(&self.notes), &got);
@@ -280,7 +290,9 @@ impl ExpectedBucket {
     pub(super) fn resolve(&self, subject_key: &str) -> Bucket {
         let rule = match self.rule {
             ExpectedRule::Rate { capacity, refill_per_second } => Rule::Rate(Rate { capacity, refill_per_second }),
-            ExpectedRule::Window { limit, per, utc_offset_minutes } => Rule::Window(Window { limit, per: per.into(), utc_offset_minutes }),
+            ExpectedRule::Window { limit, per, utc_offset_minutes } => {
+                Rule::Window(Window { limit, per: per.into(), utc_offset_minutes })
+            }
             ExpectedRule::Concurrent(most) => Rule::Concurrent(most),
         };
         Bucket { key: self.key.replace("{subject}", subject_key), rule, cost: self.cost }

@@ -39,11 +39,17 @@ impl Manifest {
             role: String,
         }
         let file: File = toml::from_str(text).map_err(|error| format!("plugin.toml: {error}"))?;
-        Ok(Self { name: file.plugin.name, role: file.plugin.role, grants: file.ask.into_keys().collect() })
+        let asked = |(grant, wish): (String, toml::Value)| (wish.as_bool() != Some(false)).then_some(grant);
+        Ok(Self {
+            name: file.plugin.name,
+            role: file.plugin.role,
+            grants: file.ask.into_iter().filter_map(asked).collect(),
+        })
     }
 }
 
-/// Runs every case of a folder and panics with a list of those that do not hold. A folder without cases does not hold either.
+/// Runs every case of a folder and panics with a list of those that do not hold. A folder without cases does not hold
+/// either.
 pub fn run_cases<P: Described>(folder: impl AsRef<Path>) {
     let cases = load(folder.as_ref()).unwrap_or_else(|error| panic!("{error}"));
     let mut failures = String::new();
@@ -61,7 +67,8 @@ pub fn run_case<P: Described>(case: &Case) -> Result<Observed, String> {
         return Err(format!("the plugin does not have the hook {hook:?}"));
     }
     World::of(case, &Manifest::parse(P::MANIFEST)?)?.enter();
-    let outcome = catch_unwind(AssertUnwindSafe(|| run::<P>(case))).unwrap_or_else(|panic| Outcome::Trap(text_of(panic.as_ref())));
+    let outcome = catch_unwind(AssertUnwindSafe(|| run::<P>(case)))
+        .unwrap_or_else(|panic| Outcome::Trap(text_of(panic.as_ref())));
     Ok(World::leave(outcome))
 }
 

@@ -5,11 +5,10 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::case::{Case, Run};
 use super::document::Document;
-use super::given::{Given, GivenDuty, LimiterAnswer};
+use super::given::{Given, LimiterAnswer};
 use super::observed::{Observed, Outcome};
 use super::run::Manifest;
 use crate::limiter::Bucket;
-use crate::obligation::Duty;
 use crate::{HostError, journal};
 
 thread_local! {
@@ -18,6 +17,7 @@ thread_local! {
 
 /// Everything the host functions read and write while a case runs.
 pub(super) struct World {
+    pub(super) plugin: String,
     pub(super) role: String,
     pub(super) grants: Vec<String>,
     pub(super) run: Run,
@@ -34,7 +34,6 @@ pub(super) struct World {
     pub(super) notes: BTreeMap<String, String>,
     pub(super) kv: BTreeMap<String, Vec<u8>>,
     pub(super) scratch: BTreeMap<String, Vec<u8>>,
-    pub(super) duties: Vec<Duty>,
     pub(super) logs: Vec<String>,
     pub(super) metrics: BTreeMap<String, f64>,
 }
@@ -44,7 +43,7 @@ pub(super) struct World {
 pub(super) struct Edited {
     pub(super) document: Option<Document>,
     /// Bytes of the text as it was given.
-    pub(super) size: u64,
+    size: u64,
     pub(super) changed: bool,
 }
 
@@ -53,6 +52,14 @@ impl Edited {
         let Some(json) = json else { return Ok(Self::default()) };
         let document = Document::parse(json).map_err(|error| format!("{what} is not JSON: {error}"))?;
         Ok(Self { document: Some(document), size: json.len() as u64, changed: false })
+    }
+
+    /// Bytes of the text as it is now.
+    pub(super) fn size(&self) -> u64 {
+        match &self.document {
+            Some(document) if self.changed => document.to_string().len() as u64,
+            _ => self.size,
+        }
     }
 
     fn committed(self, commits: bool) -> Option<String> {
@@ -68,6 +75,7 @@ impl World {
         let reply = given.reply.as_ref().and_then(|reply| reply.result.as_ref().or(reply.error.as_ref()));
         let reply = Edited::parse("given.reply", reply.map(|json| json.0.as_str()))?;
         Ok(Self {
+            plugin: manifest.name.clone(),
             role: case.role.clone().unwrap_or_else(|| manifest.role.clone()),
             grants: manifest.grants.clone(),
             run: case.hook,
@@ -77,7 +85,6 @@ impl World {
             reply,
             limiter: given.limiter.iter().copied().collect(),
             kv: given.kv.iter().map(|(key, text)| (key.clone(), text.clone().into_bytes())).collect(),
-            duties: duties(&given.obligations),
             taken: Vec::new(),
             settled: Vec::new(),
             includes: Vec::new(),
@@ -99,7 +106,6 @@ impl World {
         let subject_key = with(|world| world.subject_key());
         let Some(world) = WORLD.take() else { no_case() };
         let (commits, returned) = (outcome.commits_edits(), outcome.returned());
-        let duty = |duty: Duty| GivenDuty { kind: duty.kind, json: super::case::Json(duty.json) };
         Observed {
             params: world.params.committed(commits),
             reply: world.reply.committed(commits),
@@ -109,7 +115,6 @@ impl World {
             notes: world.notes,
             kv: world.kv,
             scratch: if returned { world.scratch } else { BTreeMap::new() },
-            obligations: if commits { world.duties.into_iter().map(duty).collect() } else { world.given.obligations },
             logs: world.logs,
             metrics: world.metrics,
             subject_key,
@@ -138,14 +143,12 @@ impl World {
     /// As `check`, for an interface that needs a grant.
     pub(super) fn check_granted(&self, interface: &str) -> Result<(), HostError> {
         if !self.grants.iter().any(|grant| grant == interface) {
-            return Err(HostError::Denied(format!("the stage has no grant.{interface}: `[ask]` in plugin.toml does not name it")));
+            return Err(HostError::Denied(format!(
+                "the stage has no grant.{interface}: `[ask]` in plugin.toml does not name it"
+            )));
         }
         self.check(interface)
     }
-}
-
-fn duties(given: &[GivenDuty]) -> Vec<Duty> {
-    (0..).zip(given).map(|(id, duty)| Duty { id, kind: duty.kind.clone(), json: duty.json.0.clone() }).collect()
 }
 
 /// Acts on the world of the case that this thread runs.

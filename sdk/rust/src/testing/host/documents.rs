@@ -20,7 +20,12 @@ fn texts(edited: &Edited, cursor: u32) -> TextPage {
     let start = cursor as usize;
     let next = start.saturating_add(PAGE);
     TextPage {
-        leaves: leaves.iter().skip(start).take(PAGE).map(|(pointer, text)| TextLeaf { pointer: pointer.clone(), text: text.clone() }).collect(),
+        leaves: leaves
+            .iter()
+            .skip(start)
+            .take(PAGE)
+            .map(|(pointer, text)| TextLeaf { pointer: pointer.clone(), text: text.clone() })
+            .collect(),
         next: u32::try_from(next).ok().filter(|_| next < leaves.len()),
     }
 }
@@ -103,7 +108,7 @@ pub mod call {
     }
 
     pub fn size() -> u64 {
-        with(|world| if world.has_call() { world.params.size } else { 0 })
+        with(|world| if world.has_call() { world.params.size() } else { 0 })
     }
 
     pub fn get(pointer: &str) -> Option<String> {
@@ -189,7 +194,7 @@ pub mod reply {
     }
 
     pub fn size() -> u64 {
-        with(|world| visible(world).map_or(0, |_| world.reply.size))
+        with(|world| visible(world).map_or(0, |_| world.reply.size()))
     }
 
     pub fn get(pointer: &str) -> Option<String> {
@@ -212,21 +217,32 @@ pub mod reply {
     }
 
     pub fn set(pointer: &str, json: &str) -> Result<(), HostError> {
-        with(|world| may_edit(world).and_then(|()| super::set(&mut world.reply, pointer, json)))
+        with(|world| may_edit(world, pointer).and_then(|()| super::set(&mut world.reply, pointer, json)))
     }
 
     pub fn remove(pointer: &str) -> Result<(), HostError> {
-        with(|world| may_edit(world).and_then(|()| super::remove(&mut world.reply, pointer)))
+        with(|world| may_edit(world, pointer).and_then(|()| super::remove(&mut world.reply, pointer)))
     }
 
     pub fn set_texts(edits: &[(String, String)]) -> Result<(), HostError> {
-        with(|world| may_edit(world).and_then(|()| super::set_texts(&mut world.reply, edits)))
+        with(|world| {
+            edits.iter().try_for_each(|(pointer, _)| may_edit(world, pointer))?;
+            super::set_texts(&mut world.reply, edits)
+        })
     }
 
-    fn may_edit(world: &World) -> Result<(), HostError> {
-        if world.run == Run::OnReply && world.role == "content" {
-            return Ok(());
+    fn may_edit(world: &World, pointer: &str) -> Result<(), HostError> {
+        let denied = |why: String| Err(HostError::Denied(why));
+        if world.run != Run::OnReply || world.role != "content" {
+            return denied("replies are edited by the role `content`, in on-reply".to_owned());
         }
-        Err(HostError::Denied("replies are edited by the role `content`, in on-reply".to_owned()))
+        let by_server = |reply: &GivenReply| reply.error.is_none() || reply.origin == GivenOrigin::Server;
+        if !visible(world).is_some_and(by_server) {
+            return denied("refusals and faults are worded by the gateway".to_owned());
+        }
+        if pointer.is_empty() || pointer == "/_meta" || pointer.starts_with("/_meta/") {
+            return denied(format!("`{pointer}` is not for stages to edit"));
+        }
+        Ok(())
     }
 }

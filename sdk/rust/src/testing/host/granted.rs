@@ -45,7 +45,10 @@ pub mod kv {
     pub fn add(key: &str, delta: i64, _ttl_ms: Option<u64>) -> Result<i64, HostError> {
         act(key, |world| {
             let present = world.kv.get(key).map_or(Ok(0), |bytes| {
-                std::str::from_utf8(bytes).ok().and_then(|text| text.parse::<i64>().ok()).ok_or(HostError::Invalid(format!("`{key}` holds no number")))
+                std::str::from_utf8(bytes)
+                    .ok()
+                    .and_then(|text| text.parse::<i64>().ok())
+                    .ok_or(HostError::Invalid(format!("`{key}` holds no number")))
             })?;
             let sum = present.checked_add(delta).ok_or(HostError::Invalid("the sum is beyond 64 bits".to_owned()))?;
             world.kv.insert(key.to_owned(), sum.to_string().into_bytes());
@@ -75,7 +78,9 @@ pub mod limiter {
             world.check_granted("limiter")?;
             world.taken.extend_from_slice(buckets);
             let answer = world.limiter.pop_front();
-            answer.map_or(Err(HostError::Other("given.limiter has no answer left".to_owned())), |answer| answer.to_result())
+            answer.map_or(Err(HostError::Other("given.limiter has no answer left".to_owned())), |answer| {
+                answer.to_result()
+            })
         })
     }
 
@@ -93,12 +98,21 @@ pub mod limiter {
 pub mod journal {
     pub use crate::bindings::base::cardea::plugin::journal::{Document, Treatment};
 
-    use super::super::super::world::with;
+    use super::super::super::document::is_pointer;
+    use super::super::super::world::{World, with};
     use crate::HostError;
+
+    fn check(world: &World) -> Result<(), HostError> {
+        world.check_granted("journal")?;
+        if world.has_call() { Ok(()) } else { Err(HostError::Denied("there is no call to record".to_owned())) }
+    }
 
     pub fn include(document: Document, pointer: &str, treatment: Treatment) -> Result<(), HostError> {
         with(|world| {
-            world.check_granted("journal")?;
+            check(world)?;
+            if !is_pointer(pointer) {
+                return Err(HostError::Invalid(format!("`{pointer}` is no JSON pointer")));
+            }
             world.includes.push((document, pointer.to_owned(), treatment));
             Ok(())
         })
@@ -106,7 +120,7 @@ pub mod journal {
 
     pub fn note(key: &str, json: &str) -> Result<(), HostError> {
         with(|world| {
-            world.check_granted("journal")?;
+            check(world)?;
             world.notes.insert(key.to_owned(), json.to_owned());
             Ok(())
         })

@@ -1,4 +1,5 @@
-//! The imports of `wit/` for a plugin that runs natively: the signatures wit-bindgen makes, answered by the case that runs.
+//! The imports of `wit/` for a plugin that runs natively: the signatures wit-bindgen makes, answered by the case that
+//! runs.
 //!
 //! Types come from the bindings, so that plugin code is the same in both places.
 

@@ -1,0 +1,133 @@
+//! The operator's door from outside, over real sockets.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use cardea_admin::{BindError, Readiness, ServerState, Settings, Status, bind};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+
+#[derive(Default)]
+struct Fake {
+    ready: AtomicBool,
+}
+
+impl Status for Fake {
+    fn ready(&self) -> Readiness {
+        let ready = self.ready.load(Ordering::Relaxed);
+        let server = ServerState { name: "git".into(), state: "down".into(), detail: Some("refused".into()) };
+        Readiness { ready, servers: vec![server] }
+    }
+
+    fn status(&self) -> Value {
+        json!({ "generation": 7 })
+    }
+}
+
+async fn serve(token: Option<&str>, hosts: &[&str]) -> (SocketAddr, Arc<Fake>, CancellationToken) {
+    let settings =
+        Settings { hosts: hosts.iter().map(|host| host.to_string()).collect(), token: token.map(str::to_owned) };
+    let bound = bind("127.0.0.1:0", settings).await.unwrap();
+    let (address, fake, shutdown) = (bound.address(), Arc::new(Fake::default()), CancellationToken::new());
+    tokio::spawn(bound.serve(Arc::clone(&fake) as Arc<dyn Status>, shutdown.clone()));
+    (address, fake, shutdown)
+}
+
+/// Status and body of the answer to a request line with headers.
+async fn ask(address: SocketAddr, request: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(format!("{request}\r\n\r\n").as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+}
+
+async fn get(address: SocketAddr, path: &str, headers: &str) -> (u16, Value) {
+    let (status, body) = ask(address, &format!("GET {path} HTTP/1.1\r\nHost: localhost{headers}")).await;
+    (status, serde_json::from_str(&body).unwrap_or(Value::String(body)))
+}
+
+#[tokio::test]
+async fn health_readiness_and_state_are_shown() {
+    let (address, fake, _shutdown) = serve(None, &[]).await;
+    assert_eq!(get(address, "/livez", "").await, (200, json!("ok\n")));
+    let (status, body) = get(address, "/readyz", "").await;
+    assert_eq!((status, &body["ready"], &body["servers"][0]["detail"]), (503, &json!(false), &json!("refused")));
+    fake.ready.store(true, Ordering::Relaxed);
+    assert_eq!(get(address, "/readyz", "").await.0, 200);
+    assert_eq!(get(address, "/status", "").await, (200, json!({ "generation": 7 })));
+    assert_eq!(get(address, "/metrics", "").await.0, 404);
+}
+
+#[tokio::test]
+async fn a_token_guards_all_but_yes_and_no() {
+    let (address, _, _shutdown) = serve(Some("s3cret"), &[]).await;
+    assert_eq!(get(address, "/livez", "").await.0, 200);
+    assert_eq!(get(address, "/readyz", "").await, (503, json!({ "ready": false })));
+    for (headers, expected) in [
+        ("", 401),
+        ("\r\nAuthorization: Bearer wrong", 401),
+        ("\r\nAuthorization: Bearer s3cret2", 401),
+        ("\r\nAuthorization: Basic s3cret", 401),
+        ("\r\nAuthorization: Bearer s3cret\r\nAuthorization: Bearer s3cret", 401),
+        ("\r\nAuthorization: Bearer s3cret", 200),
+        ("\r\nauthorization: bearer s3cret", 200),
+    ] {
+        assert_eq!(get(address, "/status", headers).await.0, expected, "{headers}");
+    }
+    let (_, body) = get(address, "/readyz", "\r\nAuthorization: Bearer s3cret").await;
+    assert_eq!(body["servers"][0]["name"], "git");
+}
+
+#[tokio::test]
+async fn web_pages_and_rebound_names_do_not_come_in() {
+    let (address, _, _shutdown) = serve(None, &["admin.example"]).await;
+    for path in ["/livez", "/readyz", "/status", "/nowhere"] {
+        for (headers, expected) in [
+            ("Host: evil.example", 403),
+            ("Host: localhost.evil.example", 403),
+            ("Host: localhost\r\nOrigin: http://localhost", 403),
+            ("Host: localhost\r\nHost: localhost", 400),
+            ("X: y", 400),
+        ] {
+            assert_eq!(
+                ask(address, &format!("GET {path} HTTP/1.1\r\n{headers}")).await.0,
+                expected,
+                "{path} {headers}"
+            );
+        }
+    }
+    for host in ["admin.example", "127.0.0.1:9", "[::1]", "LOCALHOST:9", "10.1.2.3"] {
+        assert_eq!(ask(address, &format!("GET /livez HTTP/1.1\r\nHost: {host}")).await.0, 200, "{host}");
+    }
+    assert_eq!(ask(address, "POST /status HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0").await.0, 405);
+}
+
+#[tokio::test]
+async fn beyond_loopback_it_opens_only_with_a_token() {
+    let refused = bind("0.0.0.0:0", Settings::default()).await.unwrap_err();
+    assert!(matches!(refused, BindError::Unprotected(_)));
+    assert!(refused.to_string().contains("set a token"), "{refused}");
+    let empty = Settings { token: Some(" ".into()), ..Settings::default() };
+    assert!(matches!(bind("127.0.0.1:0", empty).await, Err(BindError::EmptyToken)));
+    let guarded = Settings { token: Some("s3cret".into()), ..Settings::default() };
+    assert!(!format!("{guarded:?}").contains("s3cret"));
+    assert!(bind("0.0.0.0:0", guarded).await.is_ok());
+}
+
+#[tokio::test]
+async fn it_ends_when_it_is_told_to() {
+    let bound = bind("127.0.0.1:0", Settings::default()).await.unwrap();
+    let (address, shutdown) = (bound.address(), CancellationToken::new());
+    let served = tokio::spawn(bound.serve(Arc::new(Fake::default()), shutdown.clone()));
+    assert_eq!(get(address, "/livez", "").await.0, 200);
+    shutdown.cancel();
+    served.await.unwrap();
+    assert!(TcpStream::connect(address).await.is_err());
+}

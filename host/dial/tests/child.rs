@@ -1,0 +1,355 @@
+//! Servers that are programs.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use cardea_chain::{Call, Exchange, FaultKind, Health, Upstream};
+use cardea_dial::{ChildServer, ChildSpec, SessionPolicy};
+use common::{ask, legacy, legacy_in, told, tool, until, within};
+use futures_util::StreamExt;
+use serde_json::{Value, json};
+
+fn spec(mode: &str) -> ChildSpec {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fake_server.py");
+    let mut spec = ChildSpec::new("fake", "python3");
+    spec.args = vec![script.to_str().unwrap().to_owned(), mode.to_owned()];
+    spec.env = vec![("PATH".to_owned(), std::env::var("PATH").unwrap()), ("OWN".to_owned(), "1".to_owned())];
+    spec
+}
+
+fn dial(mode: &str) -> ChildServer {
+    ChildServer::new(spec(mode))
+}
+
+/// A call of a tool within a legacy client's session.
+fn tool_in(session: &str, name: &str) -> Call {
+    legacy_in(session, "tools/call", json!({ "name": name }))
+}
+
+async fn pid(server: &ChildServer, call: Call) -> u32 {
+    told(server, call).await.text().parse().unwrap()
+}
+
+fn exists(pid: u32) -> bool {
+    Path::new(&format!("/proc/{pid}")).exists()
+}
+
+/// True if a process runs; one that has ended and was not its parent's to wait for does not.
+fn runs(pid: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    status.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z'))
+}
+
+fn kill(pid: u32) {
+    let pid = rustix::process::Pid::from_raw(pid.cast_signed()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+}
+
+#[tokio::test]
+async fn all_kinds_of_servers_are_understood() {
+    for (mode, era) in [("modern", "modern"), ("legacy", "legacy"), ("silent", "legacy"), ("exits", "legacy")] {
+        let mut spec = spec(mode);
+        if mode == "silent" {
+            spec.probe_timeout = Duration::from_millis(50);
+        }
+        let server = ChildServer::new(spec);
+        let said = told(&server, tool("echo", json!({ "text": "h\u{e9}\n" }))).await;
+        assert_eq!(said.text(), "h\u{e9}\n", "{mode}");
+        assert_eq!(server.health(), Health::Up { era }, "{mode}");
+        server.shut().await;
+    }
+}
+
+#[tokio::test]
+async fn a_modern_server_is_one_process_and_a_legacy_one_a_process_per_session() {
+    let server = dial("modern");
+    let modern = pid(&server, tool_in("a", "pid")).await;
+    assert_eq!(pid(&server, tool_in("b", "pid")).await, modern);
+
+    let server = dial("legacy");
+    let (a, b) = (pid(&server, tool_in("a", "pid")).await, pid(&server, tool_in("b", "pid")).await);
+    assert_ne!(a, b);
+    assert_eq!(pid(&server, tool_in("a", "pid")).await, a);
+    server.session_ended("a");
+    until(|| !exists(a)).await;
+    assert!(exists(b));
+}
+
+#[tokio::test]
+async fn a_process_gets_the_environment_it_was_given_and_no_other() {
+    let server = dial("modern");
+    let names: Vec<String> = serde_json::from_str(&told(&server, tool("environment", json!({}))).await.text()).unwrap();
+    let given = |name: &String| {
+        ["PATH", "OWN", "LC_CTYPE"].contains(&name.as_str()) || name.starts_with("PYENV") || name.starts_with('_')
+    };
+    // A shell that wraps the interpreter may add a few of its own.
+    let foreign: Vec<_> =
+        names.iter().filter(|name| !given(name) && !["PWD", "OLDPWD", "SHLVL"].contains(&name.as_str())).collect();
+    assert!(foreign.is_empty(), "{foreign:?}");
+}
+
+#[tokio::test]
+async fn a_thousand_calls_at_once_get_their_own_answers() {
+    let server = Arc::new(dial("modern"));
+    let calls = (0..1000).map(|nonce| {
+        let server = Arc::clone(&server);
+        tokio::spawn(async move {
+            (nonce, told(&*server, tool("echo", json!({ "text": format!("n{nonce}") }))).await.text())
+        })
+    });
+    for call in calls.collect::<Vec<_>>() {
+        let (nonce, text) = call.await.unwrap();
+        assert_eq!(text, format!("n{nonce}"));
+    }
+}
+
+#[tokio::test]
+async fn bytes_of_a_result_stay_and_line_breaks_in_params_break_no_line() {
+    let server = dial("legacy");
+    let mut call = legacy("tools/call", json!({}));
+    call.params = Some("{\n  \"name\": \"raw\",\r\n  \"arguments\": {}\n}".into());
+    let end = told(&server, call).await.end;
+    let text = String::from_utf8(end.to_vec()).unwrap();
+    let (head, tail) = text.split_once(r#""id":"#).unwrap();
+    assert_eq!(head, r#"{ "x": 1.0 ,"result" : {"b":1e2,"a":[ ], "u":"\u00e9"}, "#);
+    assert!(tail.ends_with(r#","jsonrpc":"2.0"}"#), "{tail}");
+}
+
+#[tokio::test]
+async fn progress_and_log_messages_find_their_call() {
+    let server = dial("legacy");
+    let mut call = tool("progress", json!({}));
+    Arc::make_mut(&mut call.client).progress_token = Some(r#""mine""#.into());
+    let progress = told(&server, call).await.notifications;
+    let params: Vec<_> = progress.iter().map(|note| note["params"].clone()).collect();
+    assert_eq!(params, [json!({ "progressToken": "mine", "progress": 1 })]);
+
+    let mut call = tool("log", json!({}));
+    Arc::make_mut(&mut call.client).log_level = Some("warning".into());
+    let logged = told(&server, call).await.notifications;
+    let levels: Vec<_> = logged.iter().map(|note| note["params"]["level"].clone()).collect();
+    assert_eq!(levels, ["error"], "no more than the client wants");
+    assert_eq!(told(&server, tool("log", json!({}))).await.notifications, [Value::Null; 0]);
+}
+
+#[tokio::test]
+async fn the_trace_travels_in_meta() {
+    let server = dial("modern");
+    let mut call = tool("params", json!({}));
+    call.traceparent = Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into());
+    let params: Value = serde_json::from_str(&told(&server, call).await.text()).unwrap();
+    assert_eq!(params["_meta"]["traceparent"], "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+}
+
+#[tokio::test]
+async fn what_a_server_asks_is_answered_by_the_gateway() {
+    let server = dial("legacy");
+    let answers: Value = serde_json::from_str(&told(&server, tool("ask", json!({}))).await.text()).unwrap();
+    assert_eq!(answers[0], json!({ "jsonrpc": "2.0", "id": 0, "result": {} }));
+    assert_eq!((&answers[1]["id"], &answers[1]["error"]["code"]), (&json!("q"), &json!(-32601)));
+}
+
+#[tokio::test]
+async fn a_stray_line_is_passed_over() {
+    assert_eq!(told(&dial("legacy"), tool("stray", json!({}))).await.text(), "done");
+}
+
+#[tokio::test]
+async fn a_death_in_the_middle_of_a_call_is_a_fault_and_the_next_call_starts_anew() {
+    for mode in ["modern", "legacy"] {
+        let server = dial(mode);
+        let before = pid(&server, tool("pid", json!({}))).await;
+        let fault = ask(&server, tool("die", json!({}))).await.unwrap_err();
+        assert_eq!((fault.kind, fault.outside.as_str()), (FaultKind::Unreachable, "Server `fake` cannot be reached"));
+        assert!(
+            fault.inside.contains("exit status: 3") && fault.inside.contains("last\u{fffd}[2J words"),
+            "{}",
+            fault.inside
+        );
+        assert!(matches!(server.health(), Health::Down { .. }));
+        let after = pid(&server, tool("pid", json!({}))).await;
+        assert_ne!(before, after, "{mode}");
+        assert!(!exists(before), "no zombie is left");
+    }
+}
+
+#[tokio::test]
+async fn a_killed_process_is_replaced_and_leaves_no_zombie() {
+    let server = dial("modern");
+    let before = pid(&server, tool("pid", json!({}))).await;
+    kill(before);
+    until(|| !exists(before)).await;
+    // The call that meets the death may fail; the one after it may not.
+    let _ = ask(&server, tool("pid", json!({}))).await;
+    assert_ne!(pid(&server, tool("pid", json!({}))).await, before);
+}
+
+#[tokio::test]
+async fn leaving_cancels_at_the_server() {
+    let server = dial("modern");
+    let mut call = tool("hang", json!({}));
+    Arc::make_mut(&mut call.client).progress_token = Some("7".into());
+    let call = Arc::new(call);
+    let Exchange::Open(mut events) = within(server.open(&call)).await.unwrap() else {
+        panic!("it said something first")
+    };
+    assert!(events.next().await.unwrap().is_ok());
+    drop(events);
+    // What is written later is read later, so the cancellation has come before the question about it.
+    let cancelled: Vec<u64> = serde_json::from_str(&told(&server, tool("cancelled", json!({}))).await.text()).unwrap();
+    let asked = told(&server, tool("cancelled", json!({}))).await.json()["id"].as_u64().unwrap();
+    assert_eq!(cancelled, [asked - 2], "the id the server knows");
+}
+
+#[tokio::test]
+async fn an_oversized_reply_fails_its_call_and_nothing_else() {
+    let mut spec = spec("modern");
+    spec.max_message_bytes = 2000;
+    let server = ChildServer::new(spec);
+    let before = pid(&server, tool("pid", json!({}))).await;
+    let fault = ask(&server, tool("big", json!({ "bytes": 5000 }))).await.unwrap_err();
+    assert_eq!(fault.kind, FaultKind::TooLarge);
+    assert_eq!(pid(&server, tool("pid", json!({}))).await, before);
+}
+
+#[tokio::test]
+async fn an_oversized_reply_among_several_calls_ends_them_all() {
+    let mut spec = spec("modern");
+    spec.max_message_bytes = 2000;
+    let server = Arc::new(ChildServer::new(spec));
+    told(&*server, tool("echo", json!({ "text": "" }))).await;
+    let hanging = Arc::new(tool("hang", json!({})));
+    let (hung, big) = tokio::join!(within(server.open(&hanging)), ask(&*server, tool("big", json!({ "bytes": 5000 }))));
+    assert_eq!(hung.err().unwrap().kind, FaultKind::TooLarge);
+    assert_eq!(big.unwrap_err().kind, FaultKind::TooLarge);
+    told(&*server, tool("echo", json!({ "text": "" }))).await;
+}
+
+#[tokio::test]
+async fn processes_are_bounded_and_idle_ones_go() {
+    let mut spec = spec("legacy");
+    spec.max_children = 1;
+    let server = ChildServer::new(spec.clone());
+    pid(&server, tool_in("a", "pid")).await;
+    assert_eq!(ask(&server, tool_in("b", "pid")).await.unwrap_err().kind, FaultKind::Overloaded);
+    server.session_ended("a");
+    pid(&server, tool_in("b", "pid")).await;
+
+    spec.idle_timeout = Duration::from_millis(20);
+    let server = ChildServer::new(spec);
+    let idle = pid(&server, tool_in("a", "pid")).await;
+    until(|| !exists(idle)).await;
+    pid(&server, tool_in("a", "pid")).await;
+}
+
+#[tokio::test]
+async fn a_process_of_one_call_ends_with_it() {
+    let mut spec = spec("legacy");
+    spec.session = SessionPolicy::Call;
+    let server = ChildServer::new(spec);
+    let (first, second) = (pid(&server, tool("pid", json!({}))).await, pid(&server, tool("pid", json!({}))).await);
+    assert_ne!(first, second);
+    until(|| !exists(first) && !exists(second)).await;
+}
+
+#[tokio::test]
+async fn what_a_process_has_started_ends_with_it() {
+    let server = dial("modern");
+    let own = pid(&server, tool("pid", json!({}))).await;
+    let started = pid(&server, tool("spawn", json!({}))).await;
+    assert!(runs(started));
+    server.shut().await;
+    assert!(!exists(own), "waited for, so no zombie");
+    until(|| !runs(started)).await;
+}
+
+#[tokio::test]
+async fn a_process_that_will_not_end_is_killed() {
+    let server = dial("stubborn");
+    let stubborn = pid(&server, tool("pid", json!({}))).await;
+    within(server.shut()).await;
+    assert!(!exists(stubborn));
+}
+
+#[tokio::test]
+async fn dropping_the_server_ends_its_processes() {
+    let server = dial("modern");
+    let own = pid(&server, tool("pid", json!({}))).await;
+    drop(server);
+    until(|| !exists(own)).await;
+}
+
+#[test]
+fn the_end_of_the_runtime_ends_the_processes() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (server, own) = runtime.block_on(async {
+        let server = dial("stubborn");
+        let own = pid(&server, tool("pid", json!({}))).await;
+        (server, own)
+    });
+    drop(runtime);
+    let begun = std::time::Instant::now();
+    while runs(own) {
+        assert!(begun.elapsed() < Duration::from_secs(30), "it still runs");
+        std::thread::yield_now();
+    }
+    drop(server);
+}
+
+#[tokio::test]
+async fn a_program_that_keeps_failing_is_given_pauses() {
+    let server = dial("fails");
+    let first = ask(&server, tool("pid", json!({}))).await.unwrap_err();
+    assert_eq!(first.kind, FaultKind::Unreachable);
+    assert!(first.inside.contains("no such repository"), "{}", first.inside);
+    let second = ask(&server, tool("pid", json!({}))).await.unwrap_err();
+    assert!(second.inside.contains("keeps ending"), "{}", second.inside);
+}
+
+#[tokio::test]
+async fn a_program_that_is_not_there_is_named_inside_only() {
+    let server = ChildServer::new(ChildSpec::new("git", "/no/such/program"));
+    let fault = ask(&server, tool("t", json!({}))).await.unwrap_err();
+    assert_eq!((fault.kind, fault.outside.as_str()), (FaultKind::Unreachable, "Server `git` cannot be reached"));
+    assert!(fault.inside.contains("/no/such/program"), "{}", fault.inside);
+}
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn error_output_goes_to_the_log_under_the_servers_name() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let server = dial("modern");
+    let call = Arc::new(tool("hang", json!({})));
+    let written = || String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    within(async {
+        tokio::select! {
+            opened = server.open(&call) => match opened.unwrap() {
+                Exchange::Open(mut events) => drop(events.next().await),
+                _ => panic!("it hangs"),
+            },
+            () = until(|| written().contains("server: hanging")) => {}
+        }
+    })
+    .await;
+    assert!(written().lines().any(|line| line.contains("server=fake")), "{}", written());
+}

@@ -1,0 +1,9 @@
+//! The front door from outside: real sockets, a native house behind it.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod hostile;
+mod legacy;
+mod life;
+mod modern;
+mod support;

@@ -1,0 +1,89 @@
+//! What every server offers every caller, as last seen.
+
+use std::sync::Arc;
+
+use cardea_chain::{Call, Fault, ItemKind};
+use tokio::time::timeout;
+
+use crate::account::Account;
+use crate::ask;
+use crate::registry::Known;
+use crate::shelf::{Kept, Shelf};
+use crate::slice::Slice;
+
+/// Keeps answers by server and by everything an answer may depend on.
+pub(crate) struct Catalog {
+    accounts: Shelf<(Arc<str>, Viewer), Account>,
+    slices: Shelf<(Arc<str>, ItemKind, Viewer), Slice>,
+}
+
+/// Who looks: what a server shows may differ with each of these, so answers are never shared across them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Viewer {
+    subject: String,
+    session: Option<Arc<str>>,
+    version: cardea_message::Version,
+    capabilities: bytes::Bytes,
+}
+
+impl Default for Catalog {
+    fn default() -> Self {
+        Self { accounts: Shelf::new(), slices: Shelf::new() }
+    }
+}
+
+impl Catalog {
+    /// What a server says of itself to the caller.
+    pub(crate) fn account(&self, server: &Arc<Known>, call: &Call) -> Kept<Account> {
+        let key = (Arc::clone(&server.name), Viewer::of(call));
+        self.accounts.take(key, || {
+            let (server, call) = (Arc::clone(server), ask::of(call));
+            async move { in_time(&server, Account::fetch(&server, &call)).await }
+        })
+    }
+
+    /// What a server offers the caller.
+    pub(crate) fn slice(self: &Arc<Self>, server: &Arc<Known>, kind: ItemKind, call: &Call) -> Kept<Slice> {
+        let key = (Arc::clone(&server.name), kind, Viewer::of(call));
+        self.slices.take(key, || Arc::clone(self).fetch(Arc::clone(server), kind, call.clone()))
+    }
+
+    /// The same, asked again since `seen`.
+    pub(crate) fn newer(
+        self: &Arc<Self>,
+        server: &Arc<Known>,
+        kind: ItemKind,
+        call: &Call,
+        seen: &Kept<Slice>,
+    ) -> Kept<Slice> {
+        let key = (Arc::clone(&server.name), kind, Viewer::of(call));
+        self.slices.newer(key, seen, || Arc::clone(self).fetch(Arc::clone(server), kind, call.clone()))
+    }
+
+    /// The same, if it is known already.
+    pub(crate) fn peek(&self, server: &Known, kind: ItemKind, call: &Call) -> Option<Arc<Slice>> {
+        self.slices.peek(&(Arc::clone(&server.name), kind, Viewer::of(call)))
+    }
+
+    async fn fetch(self: Arc<Self>, server: Arc<Known>, kind: ItemKind, call: Call) -> Result<Slice, Fault> {
+        if !self.account(&server, &call).wait().await?.offers(kind) {
+            return Ok(Slice::default());
+        }
+        in_time(&server, Slice::fetch(&server, &ask::of(&call), kind)).await
+    }
+}
+
+impl Viewer {
+    fn of(call: &Call) -> Self {
+        Self {
+            subject: call.subject.key(),
+            session: call.client.session.clone(),
+            version: call.client.version,
+            capabilities: call.client.capabilities.clone(),
+        }
+    }
+}
+
+async fn in_time<V>(server: &Known, work: impl Future<Output = Result<V, Fault>>) -> Result<V, Fault> {
+    timeout(ask::PATIENCE, work).await.unwrap_or_else(|_| Err(Fault::deadline(&server.name)))
+}

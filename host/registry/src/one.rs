@@ -1,0 +1,56 @@
+//! The directory of one server's own endpoint: names and pages are the server's.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cardea_chain::{Call, Directory, Fault, ItemKind, Place, Target};
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, ready};
+
+use crate::catalog::Catalog;
+use crate::refusals::{is_unbridged, required_name};
+use crate::registry::Known;
+
+/// `/servers/<name>/mcp`.
+pub(crate) struct OneServer {
+    server: Arc<Known>,
+    catalog: Arc<Catalog>,
+}
+
+impl OneServer {
+    pub(crate) fn new(server: Arc<Known>, catalog: Arc<Catalog>) -> Self {
+        Self { server, catalog }
+    }
+
+    fn target(&self, call: &Call) -> Result<Target, Fault> {
+        if is_unbridged(&call.method) {
+            return Err(Fault::unknown_method(&call.method));
+        }
+        required_name(call)?;
+        Ok(Target {
+            server: Some(Arc::clone(&self.server.name)),
+            native_name: call.name.clone(),
+            params: None,
+            endpoints: self.server.endpoints(),
+            call_timeout: self.server.call_timeout,
+        })
+    }
+}
+
+impl Directory for OneServer {
+    fn resolve<'a>(&'a self, call: &'a Arc<Call>) -> BoxFuture<'a, Result<Target, Fault>> {
+        ready(self.target(call)).boxed()
+    }
+
+    fn place(&self, _call: &Call, _kind: ItemKind, id: &str) -> Option<Place> {
+        Some(Place { server: Arc::clone(&self.server.name), native: id.to_owned() })
+    }
+
+    fn definition(&self, call: &Call, kind: ItemKind, id: &str) -> Option<Bytes> {
+        self.catalog.peek(&self.server, kind, call)?.native(id)
+    }
+
+    fn session_ended(&self, session: &str) {
+        self.server.session_ended(session);
+    }
+}

@@ -1,0 +1,80 @@
+//! The name of a counter: the limit and what it counts apart.
+
+use std::fmt::Write as _;
+
+use cardea_sdk::prelude::{Deserialize, call, subject};
+
+/// Most bytes of a method or a tool's name in a key. Longer ones that begin alike share a counter, which is only
+/// stricter.
+const PART: usize = 128;
+
+/// What has a counter of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Per {
+    Tenant,
+    Server,
+    Method,
+    Tool,
+    // Last, because `subject.key` stands in the key as it is, whatever is in it.
+    Subject,
+}
+
+impl Per {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Tenant => "tenant",
+            Self::Server => "server",
+            Self::Method => "method",
+            Self::Tool => "tool",
+            Self::Subject => "subject",
+        }
+    }
+
+    fn value(self, method: &str) -> String {
+        match self {
+            Self::Tenant => plain(&subject::tenant()),
+            Self::Server => plain(&call::server()),
+            Self::Method => plain(method),
+            // Other methods name prompts, or URIs without end: these share one counter.
+            Self::Tool if method == "tools/call" => plain(&call::native_name().unwrap_or_default()),
+            Self::Tool => String::new(),
+            Self::Subject => subject::key(),
+        }
+    }
+}
+
+/// The key for the current call. No two combinations share one but those cut at `PART`.
+pub(crate) fn key(limit: &str, per: &[Per], method: &str) -> String {
+    let mut key = limit.to_owned();
+    for per in per {
+        let _ = write!(key, "|{}={}", per.as_str(), per.value(method));
+    }
+    key
+}
+
+/// A value that cannot be taken for the end of itself.
+fn plain(value: &str) -> String {
+    let cut = (0..=value.len().min(PART)).rev().find(|at| value.is_char_boundary(*at)).unwrap_or(0);
+    value[..cut].replace('%', "%25").replace('|', "%7C")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn values_stay_apart(one in "[a|%=é]{0,20}", other in "[a|%=é]{0,20}") {
+            prop_assert_eq!(plain(&one) == plain(&other), one == other);
+            prop_assert!(!plain(&one).contains('|'));
+        }
+
+        #[test]
+        fn long_values_are_cut_between_characters(value in ".{100,200}") {
+            prop_assert!(plain(&value).len() <= 3 * PART);
+        }
+    }
+}
