@@ -1,5 +1,6 @@
 """One gateway for the length of a `with`, on a free port, with a manifest in a folder of its own."""
 
+import contextlib
 import json
 import os
 import queue
@@ -63,6 +64,12 @@ class Gateway:
             if wanted(line):
                 return line
         raise TimeoutError(f"no such log line in {seconds} s: {self.last_words()}")
+
+    def forget(self) -> None:
+        """Lines up to now are not waited for any more."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self.lines.get_nowait()
 
     def last_words(self) -> str:
         return " | ".join(self.manifest.with_name("gateway.log").read_text().splitlines()[-5:])

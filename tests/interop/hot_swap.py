@@ -102,6 +102,7 @@ async def swapped(gateway: Gateway, target: Target) -> str:
     """The same code with one more custom section: another file, the same rules."""
     file = gateway.manifest.with_name("rbac.wasm")
     async with Load().running(target) as load:
+        gateway.forget()
         changed = time.monotonic()
         replace(file, file.read_bytes() + b"\x00\x05\x04swap")
         line = await logged(gateway, "generation published")
@@ -114,6 +115,7 @@ async def broken(gateway: Gateway, target: Target) -> str:
     file = gateway.manifest.with_name("rbac.wasm")
     whole = file.read_bytes()
     async with Load().running(target) as load:
+        gateway.forget()
         replace(file, whole[: len(whole) // 2])
         await logged(gateway, "reload refused")
         await load.more()
@@ -124,6 +126,7 @@ async def broken(gateway: Gateway, target: Target) -> str:
 async def broken_manifest(gateway: Gateway, target: Target) -> str:
     whole = gateway.manifest.read_text()
     async with Load().running(target) as load:
+        gateway.forget()
         replace(gateway.manifest, whole.replace("[listen]", "[listne]"))
         await logged(gateway, "reload refused")
         await load.more()

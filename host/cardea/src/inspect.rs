@@ -48,6 +48,9 @@ fn page(inspection: &Inspection, size: usize) -> String {
     lines.push(format!("grants    {}", words(&inspection.grants_wanted())));
     lines.push(format!("size      {size} bytes"));
     lines.push(format!("sha256    {}", inspection.digest));
+    if let Some(schema) = &inspection.config_schema {
+        lines.push(format!("config, as JSON Schema:\n{}", schema.trim_end()));
+    }
     lines.join("\n")
 }
 

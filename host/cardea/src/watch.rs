@@ -16,6 +16,9 @@ const LOOK: Duration = Duration::from_secs(5);
 /// Editors write in several steps; this long after the last one, the file is taken to be whole.
 const SETTLE: Duration = Duration::from_millis(50);
 
+/// The longest to wait for that: a folder in which something is always written must not hold a change up.
+const MOST_SETTLE: Duration = Duration::from_millis(300);
+
 /// Watches a set of files by their content.
 pub(crate) struct Watch {
     files: BTreeSet<PathBuf>,
@@ -58,7 +61,8 @@ impl Watch {
     pub(crate) async fn change(&mut self) {
         loop {
             if timeout(LOOK, self.changed.notified()).await.is_ok() {
-                while timeout(SETTLE, self.changed.notified()).await.is_ok() {}
+                let settled = async { while timeout(SETTLE, self.changed.notified()).await.is_ok() {} };
+                let _ = timeout(MOST_SETTLE, settled).await;
             }
             let now = fingerprint(&self.files);
             if now != self.seen {
@@ -71,9 +75,15 @@ impl Watch {
 
 fn watcher(changed: &Arc<Notify>) -> Option<RecommendedWatcher> {
     let changed = Arc::clone(changed);
-    notify::recommended_watcher(move |_event| changed.notify_one())
-        .inspect_err(|error| tracing::warn!(%error, "cannot watch files; looking every {LOOK:?} instead"))
-        .ok()
+    // Reading a file is an event too, and we read the files to look at them.
+    let matters = |event: &notify::Result<notify::Event>| !matches!(event, Ok(event) if event.kind.is_access());
+    notify::recommended_watcher(move |event| {
+        if matters(&event) {
+            changed.notify_one()
+        }
+    })
+    .inspect_err(|error| tracing::warn!(%error, "cannot watch files; looking every {LOOK:?} instead"))
+    .ok()
 }
 
 /// The folder is watched, not the file: a file that is renamed over is another file.
@@ -116,5 +126,22 @@ mod tests {
 
         std::fs::write(&file, "three").unwrap();
         assert!(timeout(Duration::from_millis(300), watch.change()).await.is_err(), "same content is no change");
+    }
+
+    #[tokio::test]
+    async fn a_neighbour_that_is_always_written_does_not_hold_a_change_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, log) = (folder.path().join("cardea.toml"), folder.path().join("gateway.log"));
+        std::fs::write(&file, "one").unwrap();
+        let mut watch = Watch::new([file.clone()].into());
+        let busy = tokio::spawn(async move {
+            for n in 0_u64.. {
+                std::fs::write(&log, n.to_string()).unwrap();
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        });
+        std::fs::write(&file, "two").unwrap();
+        timeout(Duration::from_secs(1), watch.change()).await.expect("in force within a second");
+        busy.abort();
     }
 }

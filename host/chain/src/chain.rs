@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use crate::record::Trail;
 use crate::{
     Call, Credential, Fault, FaultKind, Finding, Hook, HookFault, Matcher, Recorder, Refusal, RefusalKind, Reply, Role,
-    Side, Stage, Subject,
+    Side, Stage, Step, Subject,
 };
 
 /// The stages of one generation. Immutable: a reload builds another one.
@@ -23,6 +25,15 @@ pub struct Placed {
     pub matcher: Matcher,
     /// What its failure means.
     pub on_error: OnError,
+}
+
+/// What room 2 made of a credential.
+#[derive(Debug)]
+pub struct Admission {
+    /// Who calls, or why nobody does.
+    pub outcome: Result<Arc<Subject>, Refusal>,
+    /// The authenticators' words, for the record of the call that follows.
+    pub steps: Vec<Step>,
 }
 
 /// What the failure of a hook means for the call.
@@ -54,21 +65,40 @@ impl Chain {
 
     /// Room 2: the first authenticator of the endpoint that recognises the credential names the subject. A trap refuses,
     /// and so does a chain in which nobody recognises it: only a stage that says so makes a caller anonymous.
-    pub async fn authenticate(&self, credential: &Arc<Credential>) -> Result<Arc<Subject>, Refusal> {
+    pub async fn authenticate(&self, credential: &Arc<Credential>) -> Admission {
+        let mut steps = Vec::new();
+        let outcome = self.identify(credential, &mut steps).await;
+        Admission { outcome, steps }
+    }
+
+    async fn identify(&self, credential: &Arc<Credential>, steps: &mut Vec<Step>) -> Result<Arc<Subject>, Refusal> {
         let asked = self.stages.iter().filter(|placed| {
             placed.stage.hooks().has(Hook::Authenticate) && placed.matcher.endpoint(&credential.endpoint)
         });
         for placed in asked {
-            match placed.stage.authenticate(credential).await {
+            let started = Instant::now();
+            let found = placed.stage.authenticate(credential).await;
+            let step = Step::of(placed, Hook::Authenticate, started);
+            let mut note = |step| {
+                if self.recorder.is_some() {
+                    steps.push(step);
+                }
+            };
+            match found {
                 Ok(done) => match done.verdict {
-                    Finding::None => {}
-                    Finding::Subject(subject) => return Ok(Arc::from(subject)),
+                    Finding::None => note(step.word("none")),
+                    Finding::Subject(subject) => {
+                        note(step.word("subject"));
+                        return Ok(Arc::from(subject));
+                    }
                     Finding::Refuse(refusal) => {
+                        note(step.refuse(&refusal));
                         tracing::info!(stage = %placed.stage.name(), reason = refusal.reason, "credential refused");
                         return Err(refusal);
                     }
                 },
                 Err(fault) => {
+                    note(step.fault(&fault));
                     tracing::error!(stage = %placed.stage.name(), kind = fault.kind.as_str(), "authenticator failed: {}", fault.inside);
                     let inside = format!("stage {} failed: {}", placed.stage.name(), fault.inside);
                     return Err(Refusal::new(RefusalKind::Unavailable, "Authentication is not available", inside));
@@ -83,8 +113,9 @@ impl Chain {
     }
 
     /// Records an exchange that room 2 refused. There is no call yet, and still one record.
-    pub async fn record_refused(&self, call: &Arc<Call>, refusal: &Refusal) {
-        Trail::new(call, self.generation, self.recorder.clone()).finish(&Reply::refused(refusal.clone())).await;
+    pub async fn record_refused(&self, call: &Arc<Call>, admitted: Vec<Step>, refusal: &Refusal) {
+        let trail = Trail::new(call, self.generation, self.recorder.clone(), admitted);
+        trail.finish(&Reply::refused(refusal.clone())).await;
     }
 }
 

@@ -22,13 +22,13 @@ mod walk;
 mod wording;
 
 pub use call::{Call, CallId, Client, Deadline};
-pub use chain::{Chain, OnError, Placed};
+pub use chain::{Admission, Chain, OnError, Placed};
 pub use effects::{Document, Effects, Include, Scratch, Treatment};
 pub use exchange::{Event, Exchange, Outlet};
 pub use fault::{Fault, FaultKind, Side};
 pub use list::{Hints, Item, ItemKind, Listing};
 pub use matching::Matcher;
-pub use record::{Record, Recorder, Step};
+pub use record::{Entry, Record, Recorder, Step};
 pub use refusal::{Form, Refusal, RefusalKind};
 pub use reply::{Answer, Origin, Reply};
 pub use stage::{

@@ -10,7 +10,9 @@ use serde_json::{Map, Value, value::RawValue};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
-use crate::{Answer, Call, Document, Effects, Include, Origin, Reply, Subject, Treatment};
+use crate::{
+    Answer, Call, Document, Effects, Hook, HookFault, Include, Origin, Placed, Refusal, Reply, Subject, Treatment,
+};
 
 /// Takes the records of a chain. Implemented over the ledger.
 pub trait Recorder: Send + Sync + 'static {
@@ -71,6 +73,15 @@ pub struct Record {
     pub notes: Map<String, Value>,
 }
 
+/// A durable record, as it is handed on: `on-record` and whoever else follows the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its place in the journal; grows by one.
+    pub cursor: u64,
+    /// The record, one JSON object.
+    pub json: String,
+}
+
 /// One word of a stage.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -79,7 +90,7 @@ pub struct Step {
     pub stage: Arc<str>,
     /// The hook.
     pub hook: &'static str,
-    /// `pass`, `answer`, `refuse`, `keep`, `choose`, `fault`, `skip`.
+    /// `none`, `subject`, `pass`, `answer`, `refuse`, `keep`, `choose`, `fault`.
     pub verdict: &'static str,
     /// The operator's sentence, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -89,6 +100,31 @@ pub struct Step {
     pub edited: Vec<String>,
     /// How long the hook took.
     pub micros: u64,
+}
+
+impl Step {
+    pub(crate) fn of(placed: &Placed, hook: Hook, started: Instant) -> Self {
+        Self {
+            stage: Arc::clone(placed.stage.name()),
+            hook: hook.as_str(),
+            verdict: "pass",
+            reason: None,
+            edited: Vec::new(),
+            micros: started.elapsed().as_micros() as u64,
+        }
+    }
+
+    pub(crate) fn word(self, verdict: &'static str) -> Self {
+        Self { verdict, ..self }
+    }
+
+    pub(crate) fn refuse(self, refusal: &Refusal) -> Self {
+        Self { verdict: "refuse", reason: Some(refusal.reason.clone()), ..self }
+    }
+
+    pub(crate) fn fault(self, fault: &HookFault) -> Self {
+        Self { verdict: "fault", reason: Some(format!("{}: {}", fault.kind.as_str(), fault.inside)), ..self }
+    }
 }
 
 /// The record while the call walks. Dropping it unfinished records a cancelled call: the client is gone, the fact is not.
@@ -103,13 +139,18 @@ pub(crate) struct Trail {
 }
 
 impl Trail {
-    pub(crate) fn new(call: &Arc<Call>, generation: u64, recorder: Option<Arc<dyn Recorder>>) -> Self {
+    pub(crate) fn new(
+        call: &Arc<Call>,
+        generation: u64,
+        recorder: Option<Arc<dyn Recorder>>,
+        steps: Vec<Step>,
+    ) -> Self {
         Self {
             call: Arc::clone(call),
             generation,
             recorder,
             started: Instant::now(),
-            steps: Vec::new(),
+            steps,
             includes: Vec::new(),
             notes: Map::new(),
         }

@@ -18,13 +18,13 @@ use crate::{
 const LIST_BATCH: usize = 512;
 
 impl Chain {
-    /// Walks a call to its end. Notifications leave through `outlet` on the way. Dropping the future cancels the call
+    /// Walks a call to its end; `admitted` are room 2's steps, for the record. Notifications leave through `outlet` on the way. Dropping the future cancels the call
     /// at the server and records it as cancelled.
-    pub async fn walk(&self, call: Arc<Call>, outlet: &Outlet) -> Reply {
+    pub async fn walk(&self, call: Arc<Call>, admitted: Vec<Step>, outlet: &Outlet) -> Reply {
         let mut walk = Walk {
             chain: self,
             outlet,
-            trail: Trail::new(&call, self.generation, self.recorder.clone()),
+            trail: Trail::new(&call, self.generation, self.recorder.clone(), admitted),
             call,
             held: Vec::new(),
         };
@@ -293,31 +293,6 @@ enum Inward {
     Passed,
     /// With the number of stages before the one that stopped it.
     Stopped(Reply, usize),
-}
-
-impl Step {
-    fn of(placed: &Placed, hook: Hook, started: Instant) -> Self {
-        Self {
-            stage: Arc::clone(placed.stage.name()),
-            hook: hook.as_str(),
-            verdict: "pass",
-            reason: None,
-            edited: Vec::new(),
-            micros: started.elapsed().as_micros() as u64,
-        }
-    }
-
-    fn word(self, verdict: &'static str) -> Self {
-        Self { verdict, ..self }
-    }
-
-    fn refuse(self, refusal: &Refusal) -> Self {
-        Self { verdict: "refuse", reason: Some(refusal.reason.clone()), ..self }
-    }
-
-    fn fault(self, fault: &HookFault) -> Self {
-        Self { verdict: "fault", reason: Some(format!("{}: {}", fault.kind.as_str(), fault.inside)), ..self }
-    }
 }
 
 fn ended_early(whom: &str) -> Fault {

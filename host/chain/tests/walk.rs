@@ -31,7 +31,7 @@ impl Story {
     async fn walk(&self, stages: Vec<Placed>, method: Method, params: &str, name: Option<&str>) -> Reply {
         let chain = Chain::new(stages, 7, Arc::clone(&self.kept) as Arc<dyn Recorder>);
         let (outlet, _notifications) = Outlet::new(1);
-        chain.walk(call(method, params, name, &self.server), &outlet).await
+        chain.walk(call(method, params, name, &self.server), Vec::new(), &outlet).await
     }
 
     async fn call(&self, stages: Vec<Placed>) -> Reply {
@@ -287,7 +287,8 @@ async fn authentication_fails_closed() {
     });
     let ask = async |doors: Vec<Placed>| {
         let chain = Chain::new(doors, 1, Arc::new(Kept::default()));
-        chain.authenticate(&credential).await.map(|subject| subject.id.clone()).map_err(|refusal| refusal.kind)
+        let admission = chain.authenticate(&credential).await;
+        admission.outcome.map(|subject| subject.id.clone()).map_err(|refusal| refusal.kind)
     };
     assert_eq!(ask(vec![]).await, Err(RefusalKind::Unauthenticated));
     assert_eq!(ask(vec![door(none)]).await, Err(RefusalKind::Unauthenticated));

@@ -138,8 +138,9 @@ impl<T: Transport> Door<T> {
         mut verdict: Verdict<T::Connection>,
     ) -> Result<(Option<Key>, Arc<Session<T::Connection>>), Fault> {
         let mut key = Key::of(self.policy, verdict.greeting.era, call);
-        if verdict.greeting.era == Era::Modern && key.as_ref().is_some_and(|key| self.sessions.is_dead(key)) {
-            // What comes back in its place may be another version, so it is asked again.
+        let connected = key.as_ref().is_some_and(|key| self.sessions.has(key)) || locked(&verdict.spare).is_some();
+        if verdict.greeting.era == Era::Modern && !connected {
+            // What is connected to now may be another version, and to ask it costs one message.
             self.forget();
             verdict = self.verdict().await?;
             key = Key::of(self.policy, verdict.greeting.era, call);

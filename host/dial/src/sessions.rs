@@ -84,9 +84,9 @@ impl<C: Connection> Sessions<C> {
         })
     }
 
-    /// True if the session of a key has died.
-    pub(crate) fn is_dead(&self, key: &Key) -> bool {
-        self.slots().get(key).is_some_and(|slot| !slot.usable())
+    /// True if a key has a session that can be used, or one that is being opened.
+    pub(crate) fn has(&self, key: &Key) -> bool {
+        self.slots().get(key).is_some_and(Slot::usable)
     }
 
     /// Gives up a session the server no longer knows; a newer one under its key stays.

@@ -176,6 +176,25 @@ async fn a_stream_that_breaks_off_is_a_fault_and_never_half_a_reply() {
 }
 
 #[tokio::test]
+async fn streams_that_end_leave_their_connection_to_the_next_call() {
+    let fake = FakeHttp::start(|seen| async move {
+        if seen.method() == "server/discover" {
+            return seen.discovered();
+        }
+        let (reply, events) = Reply::events();
+        events.send(event(&json!({ "jsonrpc": "2.0", "id": seen.id(), "result": {} }))).unwrap();
+        reply
+    })
+    .await;
+    let server = dial(&fake);
+    for _ in 0..20 {
+        told(&server, tool("t", json!({}))).await;
+    }
+    // A stream may end a moment after its last event, and the next call does not wait for that moment.
+    assert!(fake.connections() < 10, "{} connections for 21 requests", fake.connections());
+}
+
+#[tokio::test]
 async fn messages_beyond_the_limit_are_faults() {
     let big = "x".repeat(5000);
     let fake = FakeHttp::start(move |seen| {
@@ -193,7 +212,7 @@ async fn messages_beyond_the_limit_are_faults() {
                     if name == Some("endless") {
                         tokio::spawn(async move {
                             while events.send(Ok("x".repeat(1000).into())).is_ok() {
-                                tokio::task::yield_now().await
+                                tokio::task::yield_now().await;
                             }
                         });
                     }

@@ -6,7 +6,9 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::{Entry, Sync};
+use cardea_chain::Entry;
+
+use crate::Sync;
 
 /// A line's place is remembered for every so many lines; between them, lines are counted.
 const STRIDE: u64 = 1024;

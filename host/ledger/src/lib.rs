@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use cardea_chain::{Record, Recorder};
+use cardea_chain::{Entry, Record, Recorder};
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, watch};
 
@@ -42,15 +42,6 @@ pub enum Sync {
     EveryBatch,
     /// When the operating system likes. Survives a crash of the gateway, not of the machine.
     Never,
-}
-
-/// One record of the journal.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// Its place.
-    pub cursor: u64,
-    /// The record, one JSON object.
-    pub json: String,
 }
 
 /// An open journal.

@@ -177,19 +177,21 @@ impl Front {
         let received = SystemTime::now();
         let endpoint = Arc::clone(&credential.endpoint);
         let credential = Arc::new(credential);
-        let outcome = generation.chain.authenticate(&credential).await;
+        let admission = generation.chain.authenticate(&credential).await;
         // Nobody keeps a credential, so its headers are ours again without a copy.
         let headers = Arc::try_unwrap(credential).map_or_else(|kept| kept.headers.clone(), |owned| owned.headers);
         let (headers, id) = (Arc::new(headers), id.clone());
-        let mut visit = Visit { id, generation, endpoint, directory, headers, subject: Arc::default(), received };
-        match outcome {
+        let (subject, admitted) = (Arc::default(), admission.steps);
+        let mut visit = Visit { id, generation, endpoint, directory, headers, subject, admitted, received };
+        match admission.outcome {
             Ok(subject) => {
                 visit.subject = subject;
                 Ok(visit)
             }
             Err(refusal) => {
                 let call = visit.call(&Method::parse(""), None, unknown_client(&visit), &self.settings.limits);
-                visit.generation.chain.record_refused(&Arc::new(call), &refusal).await;
+                let steps = std::mem::take(&mut visit.admitted);
+                visit.generation.chain.record_refused(&Arc::new(call), steps, &refusal).await;
                 Err(Rejection::refused(&refusal))
             }
         }

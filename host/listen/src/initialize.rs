@@ -31,7 +31,7 @@ pub(crate) async fn open(
     let client = Client { session: Some(Arc::clone(&opening.id)), ..client };
     let call = visit.call(&Method::SERVER_DISCOVER, None, client.clone(), &front.settings.limits);
     let asked = Asked { id: request.id.clone(), method: Method::SERVER_DISCOVER, name: None, era: Era::Legacy };
-    let (walk, _) = walking::begin(Arc::clone(&visit.generation.chain), call, &asked, holds);
+    let (walk, _) = walking::begin(visit, call, &asked, holds);
     let reply = walk.await;
     let Some(result) = reply.result() else { return Ok(respond::reply(reply, &asked)) };
     let Some(welcome) = Welcome::read(&result, client.version) else {

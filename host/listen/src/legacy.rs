@@ -119,7 +119,7 @@ fn begin(
     let client = session.client(envelope.progress_token);
     let call = visit.call(&request.method, request.params(), client, &front.settings.limits);
     let asked = Asked { id: request.id, method: request.method, name: call.name.clone(), era: Era::Legacy };
-    let (walk, notes) = walking::begin(Arc::clone(&visit.generation.chain), call, &asked, holds);
+    let (walk, notes) = walking::begin(visit, call, &asked, holds);
     let (sender, receiver) = oneshot::channel();
     let cut = front.cut.clone();
     front.walks.spawn(async move {

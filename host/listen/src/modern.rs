@@ -1,7 +1,5 @@
 //! Messages of 2026-07-28: no session, every request says for itself what it needs.
 
-use std::sync::Arc;
-
 use cardea_chain::Client;
 use cardea_message::header::agree;
 use cardea_message::{Envelope, Era, ErrorObject, Membership, Message, Mirrored, Request, Version, error};
@@ -42,7 +40,7 @@ pub(crate) async fn answer(front: &Front, visit: &Visit, posted: Posted) -> Resu
     let ready = parameters::agree(&call).and_then(|()| front.hold(&posted.share));
     let holds = ready.map_err(|rejection| rejection.about(id.as_ref()))?;
     let asked = Asked { id: request.id, method: request.method, name: call.name.clone(), era: Era::Modern };
-    let (walk, notes) = walking::begin(Arc::clone(&visit.generation.chain), call, &asked, holds);
+    let (walk, notes) = walking::begin(visit, call, &asked, holds);
     // Polled by whoever writes the response: when the client goes, so does the walk.
     let walking = Walking { asked, notes, end: walk.map(Some).boxed() };
     Ok(walking.into_response(&front.settings.limits).await)

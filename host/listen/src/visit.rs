@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use cardea_chain::{Call, CallId, Client, Deadline, Directory, Scratch, Subject};
+use cardea_chain::{Call, CallId, Client, Deadline, Directory, Scratch, Step, Subject};
 use cardea_message::{Method, Pointer, Traceparent, json};
 use http::HeaderMap;
 
@@ -24,6 +24,8 @@ pub(crate) struct Visit {
     pub(crate) headers: Arc<HeaderMap>,
     /// Who calls.
     pub(crate) subject: Arc<Subject>,
+    /// What the authenticators said, for the records.
+    pub(crate) admitted: Vec<Step>,
     /// When it came.
     pub(crate) received: SystemTime,
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cardea_chain::{Call, Chain, Outlet, Reply};
+use cardea_chain::{Call, Outlet, Reply};
 use cardea_message::Notification;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -14,6 +14,7 @@ use crate::body::Share;
 use crate::limits::{Limits, OUTLET};
 use crate::respond::{self, Answered, Asked};
 use crate::sse::Events;
+use crate::visit::Visit;
 
 /// A call that has begun, seen from the client's side.
 pub(crate) struct Walking {
@@ -35,16 +36,17 @@ pub(crate) struct Holds {
 
 /// Readies the walk of a call. Nothing happens before the future is polled; dropping it cancels the call.
 pub(crate) fn begin(
-    chain: Arc<Chain>,
+    visit: &Visit,
     call: Call,
     asked: &Asked,
     holds: Holds,
 ) -> (BoxFuture<'static, Reply>, mpsc::Receiver<Notification>) {
     let (outlet, notes) = Outlet::new(OUTLET);
+    let (chain, admitted) = (Arc::clone(&visit.generation.chain), visit.admitted.clone());
     let account = Account::open(&call);
     let asked = asked.clone();
     let walk = async move {
-        let reply = chain.walk(Arc::new(call), &outlet).await;
+        let reply = chain.walk(Arc::new(call), admitted, &outlet).await;
         account.close(&reply, &asked);
         drop(holds);
         reply

@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cardea_chain::{
-    Call, CallVerdict, Candidate, Choice, Credential, Done, Finding, Hook, HookFault, HookFuture, HookResult, Hooks,
-    Listing, Reply, ReplyVerdict, Role, Stage,
+    Call, CallVerdict, Candidate, Choice, Credential, Done, Entry, Finding, Hook, HookFault, HookFuture, HookResult,
+    Hooks, Listing, Reply, ReplyVerdict, Role, Stage,
 };
-use cardea_ledger::Entry;
 use tokio::time::Instant;
 
 use crate::bindings::exports::cardea::plugin::on_record;
@@ -84,7 +83,8 @@ impl WasmStage {
             inspection,
             facts,
             pool: Arc::new(pool),
-            ticks: (limits.cpu.as_millis() as u64).max(1),
+            // The first tick can come at once: one more gives at least the whole budget.
+            ticks: limits.cpu.as_millis() as u64 + 1,
             wall: limits.wall_of_hook(grants),
             _code: code,
         }))

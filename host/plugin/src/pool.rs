@@ -18,6 +18,7 @@ const SMALL: usize = 4 << 20;
 pub(crate) struct Pool {
     pub(crate) blueprint: Blueprint,
     idle: Mutex<Vec<Idle>>,
+    most: usize,
     places: Semaphore,
     counters: Counters,
 }
@@ -50,7 +51,13 @@ pub struct Stats {
 
 impl Pool {
     pub(crate) fn new(blueprint: Blueprint, concurrency: usize) -> Self {
-        Self { blueprint, idle: Mutex::default(), places: Semaphore::new(concurrency), counters: Counters::default() }
+        Self {
+            blueprint,
+            idle: Mutex::default(),
+            most: concurrency,
+            places: Semaphore::new(concurrency),
+            counters: Counters::default(),
+        }
     }
 
     /// An instance for one hook: a warm one, else a new one, else, when as many are in use as may be, the next to come free.
@@ -74,7 +81,7 @@ impl Pool {
     /// Puts an instance back whose hook returned; replaces it if it has served its time.
     pub(crate) fn take_back(self: &Arc<Self>, idle: Idle) {
         if idle.calls_left > 0 && !idle.has_grown() {
-            self.idle().push(idle);
+            self.put(idle);
             return;
         }
         drop(idle);
@@ -84,7 +91,7 @@ impl Pool {
             let pool = Arc::clone(self);
             runtime.spawn(async move {
                 match pool.blueprint.start().await {
-                    Ok(instance) => pool.idle().push(Idle::new(instance)),
+                    Ok(instance) => pool.put(Idle::new(instance)),
                     Err(fault) => drop(pool.failed(fault)),
                 }
             });
@@ -93,7 +100,7 @@ impl Pool {
 
     /// Puts the first instance in.
     pub(crate) fn warm(&self, instance: Box<Instance>) {
-        self.idle().push(Idle::new(instance));
+        self.put(Idle::new(instance));
     }
 
     /// Counts a hook that did not return.
@@ -107,6 +114,14 @@ impl Pool {
             traps: self.counters.faults.load(Ordering::Relaxed),
             idle: self.idle().len(),
             retired: self.counters.retired.load(Ordering::Relaxed),
+        }
+    }
+
+    /// More warm instances than can be used at a time are not kept: replacements can overlap.
+    fn put(&self, fresh: Idle) {
+        let mut idle = self.idle();
+        if idle.len() < self.most {
+            idle.push(fresh);
         }
     }
 

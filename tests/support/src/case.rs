@@ -69,10 +69,22 @@ pub(crate) struct Message {
 #[derive(Debug)]
 pub(crate) enum Form {
     /// Nobody: it is HTTP as it stands.
-    Raw { method: String, target: String },
-    Modern { method: String, target: String },
-    Legacy { method: String, target: String },
-    Admin { method: String, target: String },
+    Raw {
+        method: String,
+        target: String,
+    },
+    Modern {
+        method: String,
+        target: String,
+    },
+    Legacy {
+        method: String,
+        target: String,
+    },
+    Admin {
+        method: String,
+        target: String,
+    },
 }
 
 /// What the last reply must be.
@@ -110,7 +122,8 @@ impl Mistake {
 impl Case {
     /// Reads a case from its file.
     pub fn read(file: &Path) -> Result<Self, Mistake> {
-        let text = std::fs::read_to_string(file).map_err(|error| Mistake::new(1, format!("cannot be read: {error}")))?;
+        let text =
+            std::fs::read_to_string(file).map_err(|error| Mistake::new(1, format!("cannot be read: {error}")))?;
         Self::parse(&text)
     }
 
@@ -138,7 +151,9 @@ fn judged(steps: &[Step]) -> Result<(), Mistake> {
             return Err(Mistake::new(step.line, format!("{what} must be expected in the next section")));
         }
     }
-    let proves = |step: &Step| matches!(step.action, Action::Expect(_) | Action::Exit(_));
+    let proves = |step: &Step| {
+        matches!(step.action, Action::Expect(_) | Action::Exit(_) | Action::Journal(_) | Action::Nowhere(_))
+    };
     if steps.iter().any(proves) { Ok(()) } else { Err(Mistake::new(1, "this case expects nothing")) }
 }
 
@@ -148,7 +163,9 @@ fn action(section: &Section<'_>) -> Result<Action, String> {
     Ok(match words.as_slice() {
         ["env"] => Action::Environment(variables(&section.body)?),
         ["file", name] => Action::File { name: (*name).to_owned(), content: Content::Text(body()) },
-        ["file", name, "hex"] => Action::File { name: (*name).to_owned(), content: Content::Bytes(hex(&section.body)?) },
+        ["file", name, "hex"] => {
+            Action::File { name: (*name).to_owned(), content: Content::Bytes(hex(&section.body)?) }
+        }
         ["server", name, arguments @ ..] => {
             Action::FakeServer { name: (*name).to_owned(), arguments: owned(arguments) }
         }
@@ -172,7 +189,9 @@ fn action(section: &Section<'_>) -> Result<Action, String> {
         ["reply", status] => expected(What::Reply { status: number(status)? }, &section.body),
         ["reply", status, "bytes"] => expected(What::Bytes { status: number(status)? }, &section.body),
         ["result"] => expected(What::Result, &section.body),
-        ["error", status, code] => expected(What::Error { status: number(status)?, code: number(code)? }, &section.body),
+        ["error", status, code] => {
+            expected(What::Error { status: number(status)?, code: number(code)? }, &section.body)
+        }
         ["events"] => expected(What::Events, &section.body),
         ["await", "file", name] => Action::AwaitFile { name: (*name).to_owned(), lines: lines(&section.body)? },
         ["stop"] => Action::Stop,
@@ -196,9 +215,7 @@ fn message(words: &[&str], body: &str) -> Result<Message, String> {
         ["legacy", method, place @ ..] if place.len() < 2 => {
             (Form::Legacy { method: (*method).to_owned(), target: target(place.first().copied()) }, body)
         }
-        ["admin", method, target] => {
-            (Form::Admin { method: (*method).to_owned(), target: (*target).to_owned() }, body)
-        }
+        ["admin", method, target] => (Form::Admin { method: (*method).to_owned(), target: (*target).to_owned() }, body),
         _ => return Err(format!("no section is called `{}`; see tests/cases/README.md", words.join(" "))),
     };
     let (headers, body) = headers(body);
@@ -233,7 +250,9 @@ fn variables(body: &str) -> Result<Vec<(String, String)>, String> {
 }
 
 fn hex(body: &str) -> Result<Vec<u8>, String> {
-    body.split_whitespace().map(|byte| u8::from_str_radix(byte, 16).map_err(|error| format!("`{byte}`: {error}"))).collect()
+    body.split_whitespace()
+        .map(|byte| u8::from_str_radix(byte, 16).map_err(|error| format!("`{byte}`: {error}")))
+        .collect()
 }
 
 fn number<T: std::str::FromStr>(word: &str) -> Result<T, String> {

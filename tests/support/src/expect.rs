@@ -18,7 +18,12 @@ pub(crate) enum Strictness {
 }
 
 /// The differences; none if it is what was expected. What the expected value captures is kept in `variables`.
-pub(crate) fn differences(expected: &Value, got: &Value, strictness: Strictness, variables: &mut Variables) -> Vec<String> {
+pub(crate) fn differences(
+    expected: &Value,
+    got: &Value,
+    strictness: Strictness,
+    variables: &mut Variables,
+) -> Vec<String> {
     let mut comparison = Comparison { strictness, variables, found: Vec::new() };
     comparison.value("", expected, Some(got));
     comparison.found
@@ -41,7 +46,9 @@ struct Comparison<'v> {
 impl Comparison<'_> {
     fn value(&mut self, at: &str, expected: &Value, got: Option<&Value>) {
         match (expected, got) {
-            (Value::String(pattern), got) if pattern.starts_with('<') && pattern.ends_with('>') => self.pattern(at, pattern, got),
+            (Value::String(pattern), got) if pattern.starts_with('<') && pattern.ends_with('>') => {
+                self.pattern(at, pattern, got)
+            }
             (_, None) => self.differs(at, expected, None),
             (Value::Object(members), Some(Value::Object(present))) => {
                 for (key, member) in members.iter().filter(|(key, _)| *key != MORE) {
@@ -75,7 +82,8 @@ impl Comparison<'_> {
     }
 
     fn pattern(&mut self, at: &str, pattern: &str, got: Option<&Value>) {
-        let (word, argument) = pattern[1..pattern.len() - 1].split_once(':').unwrap_or((&pattern[1..pattern.len() - 1], ""));
+        let (word, argument) =
+            pattern[1..pattern.len() - 1].split_once(':').unwrap_or((&pattern[1..pattern.len() - 1], ""));
         let text = got.and_then(Value::as_str);
         let fits = match word {
             "any" => got.is_some(),
@@ -83,9 +91,7 @@ impl Comparison<'_> {
             "string" => text.is_some(),
             "number" => got.is_some_and(Value::is_number),
             "contains" => text.is_some_and(|text| text.contains(argument)),
-            "captures" => {
-                text.inspect(|text| self.variables.set(argument, *text)).is_some()
-            }
+            "captures" => text.inspect(|text| self.variables.set(argument, *text)).is_some(),
             _ => text == Some(pattern),
         };
         if !fits {
@@ -116,11 +122,7 @@ mod tests {
         assert!(found(&got, &got, Strictness::Whole).is_empty());
         assert_eq!(
             found(&json!({ "a": [1, { "b": 2 }], "d": 1 }), &got, Strictness::Whole),
-            [
-                "/a/1/b: expected 2, got null",
-                "/d: expected 1, got nothing",
-                "/c: not expected, and there: \"x\"",
-            ]
+            ["/a/1/b: expected 2, got null", "/d: expected 1, got nothing", "/c: not expected, and there: \"x\"",]
         );
         assert_eq!(found(&json!([1]), &json!([1, 2]), Strictness::Whole), ["/1: not expected, and there: 2"]);
     }
@@ -151,7 +153,10 @@ mod tests {
     fn a_subset_lets_members_be_and_captures_are_kept() {
         let mut variables = Variables::default();
         let expected = json!({ "a": { "id": "<captures:id>" } });
-        assert!(differences(&expected, &json!({ "a": { "id": "7", "x": 1 }, "y": 2 }), Strictness::Subset, &mut variables).is_empty());
+        assert!(
+            differences(&expected, &json!({ "a": { "id": "7", "x": 1 }, "y": 2 }), Strictness::Subset, &mut variables)
+                .is_empty()
+        );
         assert_eq!(variables.value("id"), Some("7"));
     }
 }

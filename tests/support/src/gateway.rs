@@ -18,26 +18,34 @@ pub struct Gateway {
     log: Lines,
     address: SocketAddr,
     admin: Option<SocketAddr>,
+    told: bool,
 }
 
 /// The name of the manifest, which is also the one `cardea` looks for.
 pub(crate) const MANIFEST: &str = "cardea.toml";
 
 impl Gateway {
-    /// Starts `cardea serve` on the manifest in a folder and waits until it serves.
+    /// Writes a manifest into a folder, starts `cardea serve` on it and waits until it serves.
     ///
     /// The manifest gets what a test needs and it does not say: free ports and a log that can be read.
-    pub async fn start(programs: &Programs, folder: &Path, environment: &[(String, String)]) -> Outcome<Self> {
+    pub async fn start(
+        programs: &Programs,
+        folder: &Path,
+        manifest: &str,
+        environment: &[(String, String)],
+    ) -> Outcome<Self> {
         keep_code(programs, folder)?;
+        replace(&folder.join(MANIFEST), complete(manifest)?.as_bytes())?;
         let mut command = Command::new(&programs.cardea);
         command.arg("serve").current_dir(folder).env("PATH", programs.path());
         command.envs(environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
-        let mut child = command.spawn().map_err(|error| format!("cannot start {}: {error}", programs.cardea.display()))?;
+        let mut child =
+            command.spawn().map_err(|error| format!("cannot start {}: {error}", programs.cardea.display()))?;
         let pipe = child.stderr.take().ok_or("the gateway has no standard error")?;
         let log = Lines::of(pipe);
         let (address, admin) = log.find("the line that says where the gateway serves", 0, serving).await?;
-        Ok(Self { child, folder: folder.to_path_buf(), log, address, admin })
+        Ok(Self { child, folder: folder.to_path_buf(), log, address, admin, told: false })
     }
 
     /// Where clients reach it.
@@ -63,15 +71,20 @@ impl Gateway {
         self.log.find("the end of a reload", seen, reloaded).await
     }
 
-    /// Tells it to stop, and does not wait.
-    pub fn terminate(&self) -> Outcome<()> {
+    /// Tells it to stop, and does not wait. Once: it would take a second signal for impatience.
+    pub fn terminate(&mut self) -> Outcome<()> {
+        if std::mem::replace(&mut self.told, true) {
+            return Ok(());
+        }
         let pid = self.child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
         let pid = pid.ok_or("the gateway has ended by itself")?;
         kill_process(pid, Signal::TERM).map_err(|error| format!("cannot signal the gateway: {error}"))
     }
 
-    /// Waits until it has ended, and makes sure that it ended well and left nothing running.
-    pub async fn ended(mut self) -> Outcome<()> {
+    /// Tells it to stop if it was not told, waits until it has ended, and makes sure that it ended well and left nothing
+    /// running.
+    pub async fn stop(mut self) -> Outcome<()> {
+        self.terminate()?;
         let ended = timeout(DEADLINE, self.child.wait()).await;
         let status = ended.map_err(|_| format!("the gateway did not stop within {DEADLINE:?}"))?;
         let status = status.map_err(|error| format!("cannot wait for the gateway: {error}"))?;
@@ -80,15 +93,9 @@ impl Gateway {
             return Err(format!("the gateway ended with {status}; it logged:\n{}", self.log.text()));
         }
         let folder = &self.folder;
-        until("the end of the gateway's servers", || survivors(folder).is_empty().then_some(())).await.map_err(|late| {
-            format!("{late}: {}", survivors(folder).join(", "))
-        })
-    }
-
-    /// [`Gateway::terminate`] and [`Gateway::ended`].
-    pub async fn stop(self) -> Outcome<()> {
-        self.terminate()?;
-        self.ended().await
+        until("the end of the gateway's servers", || survivors(folder).is_empty().then_some(()))
+            .await
+            .map_err(|late| format!("{late}: {}", survivors(folder).join(", ")))
     }
 }
 
@@ -181,7 +188,8 @@ mod tests {
     async fn what_still_runs_in_a_folder_is_found() {
         let folder = tempfile::tempdir().unwrap();
         assert!(survivors(folder.path()).is_empty());
-        let mut sleeper = Command::new("sleep").arg("60").current_dir(folder.path()).kill_on_drop(true).spawn().unwrap();
+        let mut sleeper =
+            Command::new("sleep").arg("60").current_dir(folder.path()).kill_on_drop(true).spawn().unwrap();
         let found = until("a process in the folder", || survivors(folder.path()).pop()).await.unwrap();
         assert!(found.contains("sleep"), "{found}");
         sleeper.kill().await.unwrap();

@@ -68,7 +68,8 @@ impl Request {
 impl Connection {
     /// Connects.
     pub async fn open(address: SocketAddr) -> Outcome<Self> {
-        let stream = TcpStream::connect(address).await.map_err(|error| format!("cannot connect to {address}: {error}"))?;
+        let stream =
+            TcpStream::connect(address).await.map_err(|error| format!("cannot connect to {address}: {error}"))?;
         Self::over(stream, &address.to_string()).await
     }
 
@@ -126,14 +127,17 @@ impl Reply {
 
     /// True if the body is an event stream.
     pub(crate) fn is_events(&self) -> bool {
-        self.headers.get(http::header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"))
+        self.headers
+            .get(http::header::CONTENT_TYPE)
+            .is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"))
     }
 
     /// The data of its events; comments are not events.
     pub(crate) fn events(&self) -> Vec<String> {
         let text = self.text();
         let data = |event: &str| {
-            let lines: Vec<&str> = event.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim_start).collect();
+            let lines: Vec<&str> =
+                event.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim_start).collect();
             (!lines.is_empty()).then(|| lines.join("\n"))
         };
         text.split("\n\n").filter_map(data).collect()

@@ -31,6 +31,11 @@ impl Programs {
         }
     }
 
+    /// The component of a standard plugin, where `cargo xtask plugins` puts it.
+    pub fn plugin(&self, name: &str) -> PathBuf {
+        self.folder.parent().unwrap_or(&self.folder).join("plugins").join(format!("{name}.wasm"))
+    }
+
     /// The fake server.
     pub(crate) fn fake_server(&self) -> PathBuf {
         self.folder.join(SERVERS[0])

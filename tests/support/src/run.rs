@@ -113,10 +113,11 @@ impl<'p> Scene<'p> {
             Action::AwaitFile { name, lines } => {
                 let wanted = self.filled(lines)?;
                 let what = format!("{name} with {wanted:?}");
-                let look = || self.place.read(name).filter(|text| wanted.iter().all(|line| text.contains(line.as_str())));
+                let look =
+                    || self.place.read(name).filter(|text| wanted.iter().all(|line| text.contains(line.as_str())));
                 until(&what, || look().map(drop)).await?;
             }
-            Action::Stop => self.gateway.as_ref().ok_or("the gateway does not run")?.terminate()?,
+            Action::Stop => self.gateway.as_mut().ok_or("the gateway does not run")?.terminate()?,
             Action::Journal(records) => self.journal(records).await?,
             Action::Log(lines) => self.logged(lines).await?,
             Action::Nowhere(words) => self.nowhere(words).await?,
@@ -135,7 +136,8 @@ impl<'p> Scene<'p> {
 
     async fn start_server(&mut self, name: &str, arguments: &[String]) -> Outcome<()> {
         let mut command = Command::new(self.programs.fake_server());
-        command.arg("--http").args(self.filled(arguments)?).current_dir(self.place.path());
+        // Not in the case's folder: what still runs there in the end is the gateway's doing.
+        command.arg("--http").args(self.filled(arguments)?).current_dir("/");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().map_err(|error| format!("cannot start the server: {error}"))?;
         let mut url = String::new();
@@ -155,7 +157,8 @@ impl<'p> Scene<'p> {
         command.args(self.filled(arguments)?).current_dir(self.place.path()).env("PATH", self.programs.path());
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).kill_on_drop(true);
-        let output = timeout(DEADLINE, command.output()).await.map_err(|_| format!("it did not end within {DEADLINE:?}"))?;
+        let output =
+            timeout(DEADLINE, command.output()).await.map_err(|_| format!("it did not end within {DEADLINE:?}"))?;
         self.output = Some(output.map_err(|error| format!("cannot be run: {error}"))?);
         Ok(())
     }
@@ -166,7 +169,12 @@ impl<'p> Scene<'p> {
             return Ok(());
         }
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Err(format!("it ended with {}\nstdout:\n{}\nstderr:\n{}", output.status, text(&output.stdout), text(&output.stderr)))
+        Err(format!(
+            "it ended with {}\nstdout:\n{}\nstderr:\n{}",
+            output.status,
+            text(&output.stdout),
+            text(&output.stderr)
+        ))
     }
 
     fn printed(&self, stream: Stream, lines: &[String]) -> Outcome<()> {
@@ -182,7 +190,8 @@ impl<'p> Scene<'p> {
     async fn session(&mut self, target: &str, version: &str, headers: &[(String, String)]) -> Outcome<()> {
         let address = self.serving().await?.address();
         let headers = self.filled_pairs(headers)?;
-        let greeting = json!({ "protocolVersion": version, "capabilities": {}, "clientInfo": { "name": "case", "version": "1" } });
+        let greeting =
+            json!({ "protocolVersion": version, "capabilities": {}, "clientInfo": { "name": "case", "version": "1" } });
         let id = self.next_id();
         let request = case::legacy(target, "initialize", &id, &case::members(&greeting.to_string())?, None);
         let reply = case::overridden(request, &headers).send(address).await?;
@@ -190,7 +199,8 @@ impl<'p> Scene<'p> {
         let Some(session) = session.filter(|_| reply.status == 200) else {
             return Err(format!("no session was opened:\n{}", judge::shown(&reply)));
         };
-        let request = case::legacy(target, "notifications/initialized", "0", &case::members("")?, Some((&session, version)));
+        let request =
+            case::legacy(target, "notifications/initialized", "0", &case::members("")?, Some((&session, version)));
         let told = case::overridden(request, &headers).send(address).await?;
         self.variables.set("session", session);
         self.variables.set("session-version", version);
@@ -229,8 +239,7 @@ impl<'p> Scene<'p> {
     async fn serving(&mut self) -> Outcome<&Gateway> {
         if self.gateway.is_none() {
             let manifest = self.place.read(MANIFEST).ok_or("there is no manifest to serve")?;
-            self.place.write(MANIFEST, gateway::complete(&manifest)?.as_bytes())?;
-            let gateway = Gateway::start(self.programs, self.place.path(), &self.environment).await?;
+            let gateway = Gateway::start(self.programs, self.place.path(), &manifest, &self.environment).await?;
             self.variables.set("address", gateway.address().to_string());
             self.variables.set("port", gateway.address().port().to_string());
             self.log = Some(gateway.log().clone());
@@ -241,11 +250,7 @@ impl<'p> Scene<'p> {
 
     async fn stop(&mut self) -> Outcome<()> {
         match self.gateway.take() {
-            Some(gateway) => {
-                // It may have been told before, and may even have ended since.
-                let _ = gateway.terminate();
-                gateway.ended().await
-            }
+            Some(gateway) => gateway.stop().await,
             None => Ok(()),
         }
     }
@@ -257,7 +262,11 @@ impl<'p> Scene<'p> {
         let text = self.place.read(".cardea/journal/journal.jsonl").unwrap_or_default();
         let written: Vec<Value> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
         let found = differences(&expected.into(), &written.into(), Strictness::Subset, &mut self.variables);
-        if found.is_empty() { Ok(()) } else { Err(format!("the journal differs\n  {}\ngot:\n{text}", found.join("\n  "))) }
+        if found.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("the journal differs\n  {}\ngot:\n{text}", found.join("\n  ")))
+        }
     }
 
     async fn logged(&self, lines: &[String]) -> Outcome<()> {
@@ -305,7 +314,9 @@ impl<'p> Scene<'p> {
     /// What the gateway said of itself is half of the answer to what went wrong.
     fn with_log(&self, what: String) -> String {
         match &self.log {
-            Some(log) if !what.contains(&log.text()) => format!("{what}\nthe gateway logged:\n{}", readable(&log.text())),
+            Some(log) if !what.contains(&log.text()) => {
+                format!("{what}\nthe gateway logged:\n{}", readable(&log.text()))
+            }
             _ => what,
         }
     }
@@ -315,7 +326,8 @@ impl<'p> Scene<'p> {
 fn readable(log: &str) -> String {
     let line = |line: &str| match serde_json::from_str::<Map<String, Value>>(line) {
         Ok(mut fields) => {
-            let mut word = |key: &str| fields.remove(key).and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default();
+            let mut word =
+                |key: &str| fields.remove(key).and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default();
             let (level, message) = (word("level"), word("message"));
             fields.remove("timestamp");
             format!("  {level} {message} {}", Value::Object(fields))

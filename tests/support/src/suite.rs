@@ -28,7 +28,8 @@ pub fn suite(folder: &Path, programs: &Programs) -> ExitCode {
     }
     // Options are meant for the usual harness, which this is not.
     let words: Vec<&String> = words.iter().filter(|word| !word.starts_with('-')).collect();
-    let chosen = |case: &PathBuf| words.is_empty() || words.iter().any(|word| name(folder, case).contains(word.as_str()));
+    let chosen =
+        |case: &PathBuf| words.is_empty() || words.iter().any(|word| name(folder, case).contains(word.as_str()));
     let cases: Vec<PathBuf> = cases.into_iter().filter(chosen).collect();
     tell(folder, &cases, programs)
 }
@@ -59,7 +60,9 @@ fn tell(folder: &Path, cases: &[PathBuf], programs: &Programs) -> ExitCode {
     let (passed, failed) = (cases.len() - failures.len(), failures.len());
     let word = if failed == 0 { "ok" } else { "FAILED" };
     let seconds = started.elapsed().as_secs_f64();
-    println!("\ntest result: {word}. {passed} passed; {failed} failed; 0 ignored; 0 measured; 0 filtered out; finished in {seconds:.2}s\n");
+    println!(
+        "\ntest result: {word}. {passed} passed; {failed} failed; 0 ignored; 0 measured; 0 filtered out; finished in {seconds:.2}s\n"
+    );
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -75,7 +78,8 @@ fn found(folder: &Path) -> Outcome<Vec<PathBuf>> {
     let mut cases = Vec::new();
     let mut folders = vec![folder.to_path_buf()];
     while let Some(folder) = folders.pop() {
-        let entries = std::fs::read_dir(&folder).map_err(|error| format!("cannot list {}: {error}", folder.display()))?;
+        let entries =
+            std::fs::read_dir(&folder).map_err(|error| format!("cannot list {}: {error}", folder.display()))?;
         for path in entries.flatten().map(|entry| entry.path()) {
             if path.is_dir() {
                 folders.push(path);
@@ -93,7 +97,9 @@ fn name(folder: &Path, case: &Path) -> String {
 }
 
 fn failed(complaint: &str) -> ExitCode {
-    println!("{complaint}\n\ntest result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n");
+    println!(
+        "{complaint}\n\ntest result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n"
+    );
     ExitCode::FAILURE
 }
 

@@ -24,7 +24,8 @@ impl Variables {
         while let Some((before, after)) = rest.split_once("{{") {
             let (name, behind) = after.split_once("}}").ok_or("`{{` without `}}`")?;
             let known = || self.0.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-            let value = self.value(name).ok_or_else(|| format!("nothing is called `{name}` here; there are: {}", known()))?;
+            let value =
+                self.value(name).ok_or_else(|| format!("nothing is called `{name}` here; there are: {}", known()))?;
             filled.push_str(before);
             filled.push_str(value);
             rest = behind;

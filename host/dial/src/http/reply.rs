@@ -3,17 +3,19 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use cardea_chain::{Event, Fault, Side};
 use cardea_message::{ErrorObject, Message, Request, Response, error};
 use futures_util::stream::BoxStream;
-use futures_util::{Stream, StreamExt, TryStreamExt, stream};
+use futures_util::{FutureExt, Stream, StreamExt, TryStreamExt, stream};
 use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming as Body;
 use sse_stream::{Sse, SseByteStream};
+use tokio::time::timeout;
 
 use crate::asks;
 use crate::blame::Blame;
@@ -118,12 +120,17 @@ impl Reading<'_> {
             if !goes_on {
                 // The end, or nothing to wait for any more: either way there is nothing left to cancel.
                 reader.cancellation.disarm();
+                reader.linger();
+                return event.map(|event| (event, None));
             }
-            event.map(|event| (event, goes_on.then_some(reader)))
+            event.map(|event| (event, Some(reader)))
         })
         .boxed()
     }
 }
+
+/// How long a stream may stay open after its last word before its connection is given up.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// The events of one response.
 struct Reader {
@@ -153,6 +160,13 @@ impl Reader {
                     return Some(Err(self.blame().unreachable(format!("the stream broke off: {}", chain(&error)))));
                 }
             }
+        }
+    }
+
+    /// Waits for the end of the stream behind the end of the call, so that the connection can serve another one.
+    fn linger(mut self) {
+        if self.events.next().now_or_never().is_none() {
+            tokio::spawn(async move { timeout(LINGER, self.events.next()).await.is_ok() });
         }
     }
 

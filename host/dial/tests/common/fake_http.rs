@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -125,6 +126,7 @@ pub struct FakeHttp {
     pub url: Uri,
     seen: Arc<Mutex<Vec<Seen>>>,
     count: watch::Receiver<usize>,
+    connections: Arc<AtomicUsize>,
 }
 
 impl FakeHttp {
@@ -140,8 +142,11 @@ impl FakeHttp {
         let (told, count) = watch::channel(0);
         let seen = Arc::<Mutex<Vec<Seen>>>::default();
         let (log, told) = (Arc::clone(&seen), Arc::new(told));
+        let connections = Arc::<AtomicUsize>::default();
+        let accepted = Arc::clone(&connections);
         tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
+                accepted.fetch_add(1, Ordering::SeqCst);
                 let (handler, log, told) = (Arc::clone(&handler), Arc::clone(&log), Arc::clone(&told));
                 let service = service_fn(move |request| {
                     serve(request, Arc::clone(&handler), Arc::clone(&log), Arc::clone(&told))
@@ -149,7 +154,12 @@ impl FakeHttp {
                 tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(socket), service));
             }
         });
-        Self { url, seen, count }
+        Self { url, seen, count, connections }
+    }
+
+    /// How many connections were made to it.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
     }
 
     /// All requests so far.

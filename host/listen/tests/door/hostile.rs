@@ -14,14 +14,17 @@ async fn status_of(house: &House, request: &str) -> u16 {
 #[tokio::test]
 async fn a_request_that_is_framed_twice_is_refused_and_its_connection_closed() {
     let house = House::start().await;
-    let head = "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAccept: */*\r\n";
+    let message = tool(1, "echo").to_string();
+    let head = "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAccept: */*\r\n\
+                MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\nMcp-Name: echo\r\n";
+    let chunked = format!("{:x}\r\n{message}\r\n0\r\n\r\n", message.len());
     for framing in [
         "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
         "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
         "transfer-encoding: chunked\r\nCONTENT-LENGTH: 0\r\n",
     ] {
         let mut conn = house.connect().await;
-        let reply = conn.exchange(&format!("{head}{framing}\r\n0\r\n\r\n")).await;
+        let reply = conn.exchange(&format!("{head}{framing}\r\n{chunked}")).await;
         assert_eq!(reply.status, 400, "{framing}");
         assert!(conn.is_closed().await, "{framing}");
     }

@@ -89,6 +89,17 @@ async fn a_stream_nobody_reads_is_cancelled() {
 }
 
 #[tokio::test]
+async fn a_reply_nobody_reads_gives_its_connection_up() {
+    let limits = Limits { write_stall: Duration::from_millis(100), max_connections: 1, ..Limits::default() };
+    let house = House::with_limits(limits).await;
+    let mut unread = house.connect().await;
+    unread.write(&modern_post(&tool(1, "huge"))).await;
+    let mut next = house.connect().await;
+    assert_eq!(next.exchange(&modern_post(&tool(2, "echo"))).await.status, 200);
+    drop(unread);
+}
+
+#[tokio::test]
 async fn over_http2_only_the_stream_nobody_reads_is_cancelled() {
     let house = House::with_limits(Limits { write_stall: Duration::from_millis(100), ..quick() }).await;
     let stream = TcpStream::connect(house.address).await.unwrap();

@@ -109,6 +109,22 @@ async fn checks_come_in_the_order_of_the_specification() {
 }
 
 #[tokio::test]
+async fn headers_of_marked_arguments_are_held_against_the_arguments() {
+    let house = House::start().await;
+    let message = modern(1, "tools/call", json!({ "name": "marked", "arguments": { "region": "eu" } })).to_string();
+    let headers = "MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\nMcp-Name: marked\r\n";
+    for (header, status, code) in [
+        ("Mcp-Param-Region: eu\r\n", 200, 0),
+        ("Mcp-Param-Region: eu\r\nMcp-Param-Other: x\r\n", 200, 0),
+        ("Mcp-Param-Region: us\r\n", 400, -32020),
+        ("", 400, -32020),
+    ] {
+        let reply = house.connect().await.exchange(&post("/mcp", &format!("{headers}{header}"), &message)).await;
+        assert_eq!((reply.status, reply.code(), &reply.json()["id"]), (status, code, &json!(1)), "{header}");
+    }
+}
+
+#[tokio::test]
 async fn methods_of_sessions_are_gone_and_unknown_ones_are_the_directorys_matter() {
     let house = House::start().await;
     let mut conn = house.connect().await;

@@ -6,10 +6,9 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use cardea_chain::{
-    Answer, Call, CallId, Candidate, Client, Credential, Deadline, Directory, Fault, FaultKind, Hints, Item, ItemKind,
-    Listing, Origin, Peer, Place, Reply, Scratch, Side, Subject, Target,
+    Answer, Call, CallId, Candidate, Client, Credential, Deadline, Directory, Entry, Fault, FaultKind, Hints, Item,
+    ItemKind, Listing, Origin, Peer, Place, Reply, Scratch, Side, Subject, Target,
 };
-use cardea_ledger::Entry;
 use cardea_message::{Message, Method, Version};
 use cardea_sdk::ItemHints;
 use cardea_sdk::testing::case::Case;

@@ -29,7 +29,6 @@ pub(super) fn nothing(case: &Case) -> Observed {
         notes: BTreeMap::new(),
         kv: BTreeMap::new(),
         scratch: BTreeMap::new(),
-        obligations: Vec::new(),
         logs: Vec::new(),
         metrics: BTreeMap::new(),
         subject_key: if case.given.subject.is_some() { subject.key() } else { String::new() },

@@ -44,6 +44,8 @@ impl Host for Guest {
 impl Guest {
     fn of_subject<T: Default>(&mut self, read: impl FnOnce(&Subject) -> T) -> Result<T> {
         self.charge()?;
-        Ok(self.visit.call.as_ref().map(|call| read(&call.subject)).unwrap_or_default())
+        // A subject without an id is nobody: no authenticator's finding gets this far without one.
+        let subject = self.visit.call.as_ref().map(|call| &*call.subject).filter(|subject| !subject.id.is_empty());
+        Ok(subject.map(read).unwrap_or_default())
     }
 }

@@ -171,7 +171,7 @@ mod tests {
         assert_eq!(values.cas("k", Some(b"0"), one.clone(), None, 0), Ok(false));
         assert_eq!(values.cas("k", None, one.clone(), SECOND, 0), Ok(true));
         assert_eq!(values.cas("k", None, two.clone(), None, 0), Ok(false));
-        assert_eq!(values.cas("k", Some(b"1"), two.clone(), SECOND, 0), Ok(true));
+        assert_eq!(values.cas("k", Some(b"1"), two, SECOND, 0), Ok(true));
         assert_eq!(values.cas("k", None, one, None, 1000), Ok(true));
     }
 

@@ -46,13 +46,14 @@ impl Process {
             Says::Error => command.stdout(Stdio::null()).stderr(Stdio::piped()),
         };
         let mut child = command.spawn().map_err(|error| format!("{name} cannot be started: {error}"))?;
-        let stream: Option<Box<dyn Read + Send>> = match says {
-            Says::Output => child.stdout.take().map(|stdout| Box::new(stdout) as _),
-            Says::Error => child.stderr.take().map(|stderr| Box::new(stderr) as _),
+        let lines = match says {
+            Says::Output => child.stdout.take().map(lines),
+            Says::Error => child.stderr.take().map(lines),
         };
         // From here on the child is ended if this fails.
         let process = Self { child, name };
-        let found = wait_until(&process.name, &lines(stream.into_iter()), ready)?;
+        let lines = lines.ok_or_else(|| format!("{} has no output to read", process.name))?;
+        let found = wait_until(&process.name, &lines, ready)?;
         Ok((process, found))
     }
 
@@ -80,17 +81,14 @@ fn with_all_files(program: &Path) -> Command {
 }
 
 /// Reads to the end in a thread of its own, so that a child never waits for us to read.
-fn lines(streams: impl Iterator<Item = Box<dyn Read + Send>>) -> Receiver<String> {
+fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = channel();
-    for stream in streams {
-        let sender = sender.clone();
-        thread::spawn(move || {
-            for line in BufReader::new(stream).lines().map_while(Result::ok) {
-                // Nobody listens any more once the child is ready; the reading goes on.
-                drop(sender.send(line));
-            }
-        });
-    }
+    thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            // Nobody listens any more once the child is ready; the reading goes on.
+            drop(sender.send(line));
+        }
+    });
     receiver
 }
 

@@ -188,3 +188,99 @@ fn buckets(expect: &Expect, observed: &Observed, differences: &mut Differences) 
 fn texts(values: &BTreeMap<String, Vec<u8>>) -> BTreeMap<String, String> {
     values.iter().map(|(key, value)| (key.clone(), String::from_utf8_lossy(value).into_owned())).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::super::case::parse;
+    use super::*;
+    use crate::Refusal;
+    use crate::limiter::{Bucket, Rate, Rule};
+
+    fn observed(outcome: Outcome) -> Observed {
+        Observed {
+            outcome,
+            params: None,
+            reply: None,
+            taken: Vec::new(),
+            settled: Vec::new(),
+            includes: Vec::new(),
+            notes: BTreeMap::new(),
+            kv: BTreeMap::new(),
+            scratch: BTreeMap::new(),
+            logs: Vec::new(),
+            metrics: BTreeMap::new(),
+            subject_key: "KEY".to_owned(),
+        }
+    }
+
+    fn on_call(expect: &str) -> Case {
+        let text = format!("[[case]]\nname = \"x\"\nhook = \"on-call\"\n[case.expect]\n{expect}\n");
+        parse(&text).unwrap().remove(0)
+    }
+
+    fn passed() -> Observed {
+        observed(Outcome::Call(CallVerdict::Pass))
+    }
+
+    #[test]
+    fn verdicts_are_told_apart() {
+        let refused = observed(Outcome::Call(Refusal::forbidden("No, thank you.").reason("rule 1").into()));
+        let trapped = observed(Outcome::Trap("unreachable".to_owned()));
+        let pass = on_call(r#"verdict = "pass""#);
+        assert!(compare(&pass, &passed()).is_ok());
+        assert!(compare(&pass, &refused).is_err());
+        assert!(compare(&pass, &trapped).is_err());
+        assert!(compare(&on_call("trap = true"), &trapped).is_ok());
+        assert!(compare(&on_call("trap = true"), &passed()).is_err());
+        let refuse = on_call(r#"verdict = { refuse = { kind = "forbidden", message = "thank", reason = "rule" } }"#);
+        assert!(compare(&refuse, &refused).is_ok());
+        assert!(compare(&refuse, &passed()).is_err());
+    }
+
+    #[test]
+    fn a_difference_says_what_was_expected_and_what_came() {
+        let refused = observed(Outcome::Call(Refusal::forbidden("No.").into()));
+        let expected = on_call(r#"verdict = { refuse = { kind = "limited", headers = { retry-after = "1" } } }"#);
+        let text = compare(&expected, &refused).unwrap_err();
+        assert!(text.contains("refusal kind: expected RefusalKind::Limited"), "{text}");
+        assert!(text.contains("got RefusalKind::Forbidden"), "{text}");
+        assert!(text.contains("refusal header retry-after: expected Some(\"1\")"), "{text}");
+    }
+
+    #[test]
+    fn an_edit_that_nobody_expects_is_a_difference() {
+        let edited = Observed { params: Some(r#"{"arguments":{"x":1}}"#.to_owned()), ..passed() };
+        assert!(compare(&on_call(r#"verdict = "pass""#), &edited).unwrap_err().contains("edits: expected \"none\""));
+        let expects = |edits: &str| on_call(&format!("verdict = \"pass\"\nedits.{edits}"));
+        assert!(compare(&expects(r#"set = { "/arguments/x" = 1 }"#), &edited).is_ok());
+        assert!(compare(&expects(r#"set = { "/arguments/x" = 2 }"#), &edited).is_err());
+        assert!(compare(&expects(r#"remove = ["/arguments/x"]"#), &edited).is_err());
+        assert!(compare(&expects(r#"remove = ["/arguments/y"]"#), &edited).is_ok());
+        assert!(compare(&expects(r#"remove = ["/arguments/y"]"#), &passed()).is_err());
+    }
+
+    #[test]
+    fn effects_are_compared_whole() {
+        let rule = Rule::Rate(Rate { capacity: 1, refill_per_second: 1.0 });
+        let taken = Observed { taken: vec![Bucket { key: "s=KEY".to_owned(), rule, cost: 1 }], ..passed() };
+        let expects = |taken: &str| on_call(&format!("verdict = \"pass\"\ntaken = {taken}"));
+        let bucket = r#"{ key = "s={subject}", rule = { rate = { capacity = 1, refill-per-second = 1.0 } } }"#;
+        assert!(compare(&expects(&format!("[{bucket}]")), &taken).is_ok());
+        assert!(compare(&expects("[]"), &taken).is_err());
+        assert!(compare(&expects(&format!("[{bucket}, {bucket}]")), &taken).is_err());
+        let logged = Observed { logs: vec!["warn careful k=v".to_owned()], ..passed() };
+        assert!(compare(&on_call("verdict = \"pass\"\nlogs = [\"careful\"]"), &logged).is_ok());
+        assert!(compare(&on_call("verdict = \"pass\"\nlogs = [\"careless\"]"), &logged).is_err());
+    }
+
+    #[test]
+    fn a_failed_init_is_expected_or_a_difference() {
+        let failed = observed(Outcome::Init(Err("keys: is empty".to_owned())));
+        let expects = parse("[[case]]\nname = \"x\"\ninit-error = \"empty\"\n").unwrap().remove(0);
+        assert!(compare(&expects, &failed).is_ok());
+        assert!(compare(&expects, &observed(Outcome::Init(Ok(())))).is_err());
+        assert!(compare(&on_call(r#"verdict = "pass""#), &failed).is_err());
+    }
+}

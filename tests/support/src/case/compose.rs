@@ -28,15 +28,15 @@ pub(crate) fn modern_params(params: &str) -> Outcome<BTreeMap<String, Box<RawVal
 /// The params of a legacy request.
 pub(crate) fn members(params: &str) -> Outcome<BTreeMap<String, Box<RawValue>>> {
     let params = if params.trim().is_empty() { "{}" } else { params };
-    serde_json::from_str(params).map_err(|error| format!("the params are no JSON object: {error}; use `--- request` for such"))
+    serde_json::from_str(params)
+        .map_err(|error| format!("the params are no JSON object: {error}; use `--- request` for such"))
 }
 
 /// A modern request with the headers that repeat its body.
 pub(crate) fn modern(target: &str, method: &str, id: &str, params: &BTreeMap<String, Box<RawValue>>) -> Request {
     let text = |key: &str| params.get(key).and_then(|value| serde_json::from_str::<String>(value.get()).ok());
-    let mut request = post(target, message(method, id, params))
-        .with("MCP-Protocol-Version", MODERN)
-        .with("Mcp-Method", method);
+    let mut request =
+        post(target, message(method, id, params)).with("MCP-Protocol-Version", MODERN).with("Mcp-Method", method);
     let named = matches!(method, "tools/call" | "prompts/get" | "resources/read");
     if let Some(name) = text("name").or_else(|| text("uri")).filter(|_| named) {
         request = request.with("Mcp-Name", &name);
@@ -93,12 +93,14 @@ mod tests {
 
     #[test]
     fn a_modern_request_repeats_its_body_in_headers_and_keeps_bytes() {
-        let params = modern_params(r#"{"name": "echo", "arguments": { "a" :1.0 }, "_meta": {"progressToken": "p"}}"#).unwrap();
+        let params =
+            modern_params(r#"{"name": "echo", "arguments": { "a" :1.0 }, "_meta": {"progressToken": "p"}}"#).unwrap();
         let request = modern("/mcp", "tools/call", "3", &params);
         let body = String::from_utf8(request.body.to_vec()).unwrap();
         assert!(body.contains(r#""arguments":{ "a" :1.0 }"#) && body.contains(r#""progressToken":"p""#), "{body}");
         assert!(request.headers.contains(&("Mcp-Name".to_owned(), "echo".to_owned())));
-        let request = overridden(request, &[("mcp-name".to_owned(), String::new()), ("X-A".to_owned(), "1".to_owned())]);
+        let request =
+            overridden(request, &[("mcp-name".to_owned(), String::new()), ("X-A".to_owned(), "1".to_owned())]);
         assert!(!request.headers.iter().any(|(name, _)| name == "Mcp-Name"));
         assert!(request.headers.iter().any(|(name, _)| name == "X-A"));
     }

@@ -118,7 +118,8 @@ fn admitted(headers: &HeaderMap, message: &Message) -> Result<(), Trouble> {
     }
     let method = message.method.as_deref();
     if !message.is_modern() {
-        let in_session = method == Some("initialize") || header(SESSION) == Some(THE_SESSION) || method == Some("server/discover");
+        let in_session =
+            method == Some("initialize") || header(SESSION) == Some(THE_SESSION) || method == Some("server/discover");
         return if in_session { Ok(()) } else { Err(Trouble::new(-32000, "No session")) };
     }
     let params = message.params();
@@ -180,7 +181,8 @@ fn status(outcome: &Result<String, Trouble>, modern: bool) -> StatusCode {
 }
 
 fn shown(headers: &HeaderMap) -> Value {
-    let pairs = headers.iter().map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into()));
+    let pairs =
+        headers.iter().map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into()));
     Value::Object(pairs.collect())
 }
 

@@ -40,7 +40,9 @@ pub(crate) fn prompt(params: &Value) -> Result<Value, Trouble> {
         return Err(Trouble::new(-32602, format!("Unknown prompt: {name}")));
     }
     let whom = params["arguments"]["whom"].as_str().unwrap_or("world");
-    Ok(json!({ "messages": [{ "role": "user", "content": { "type": "text", "text": format!("Say hello to {whom}.") } }] }))
+    Ok(
+        json!({ "messages": [{ "role": "user", "content": { "type": "text", "text": format!("Say hello to {whom}.") } }] }),
+    )
 }
 
 /// The result of `resources/read`.
@@ -55,9 +57,7 @@ pub(crate) fn resource(params: &Value, modern: bool) -> Result<Value, Trouble> {
 
 fn tool_definitions(options: &Options) -> Vec<Value> {
     let has = |name: &&(&str, &str)| options.tools.is_empty() || options.tools.iter().any(|tool| tool == name.0);
-    let definition = |(name, about): &(&str, &str)| {
-        json!({ "name": name, "description": about, "inputSchema": { "type": "object" }, "x-odd": true })
-    };
+    let definition = |(name, about): &(&str, &str)| json!({ "name": name, "description": about, "inputSchema": { "type": "object" }, "x-odd": true });
     tools::ALL.iter().filter(has).map(definition).collect()
 }
 

@@ -59,7 +59,10 @@ impl ToolCall<'_> {
             "unicode" => Ok(self.text_result("Zażółć gęślą jaźń, 日本語, 👩‍👩‍👧‍👦, \u{202e}\u{0}\"\\/", false)),
             "ask" => Ok(self.ask(arguments["method"].as_str().unwrap_or("roots/list")).await),
             "log" => {
-                self.peer.notify("notifications/message", &json!({ "level": arguments["level"], "data": arguments["text"] }));
+                self.peer.notify(
+                    "notifications/message",
+                    &json!({ "level": arguments["level"], "data": arguments["text"] }),
+                );
                 Ok(self.text_result("told", false))
             }
             _ => Err(Trouble::new(-32602, format!("Unknown tool: {name}"))),
@@ -96,8 +99,7 @@ impl ToolCall<'_> {
     }
 
     fn whoami(&self) -> String {
-        let mut variables: Vec<String> = std::env::vars().map(|(name, _)| name).collect();
-        variables.sort();
+        let variables: serde_json::Map<String, Value> = std::env::vars().map(|(name, _)| (name, true.into())).collect();
         let seen = json!({
             "meta": self.params.get("_meta"),
             "headers": self.peer.headers,

@@ -34,7 +34,11 @@ pub(crate) fn reply(expected: &Expected, reply: &Reply, id: u64, variables: &mut
         }
         What::Events => events(&body, reply, variables, &mut found)?,
     }
-    if found.is_empty() { Ok(()) } else { Err(format!("the reply differs\n  {}\ngot:\n{}", found.join("\n  "), shown(reply))) }
+    if found.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("the reply differs\n  {}\ngot:\n{}", found.join("\n  "), shown(reply)))
+    }
 }
 
 /// A reply as it would be read on the wire.
@@ -66,10 +70,16 @@ pub(crate) fn in_order(lines: &[String], text: &str) -> Outcome<()> {
     Ok(())
 }
 
-fn headers(expected: &[(String, String)], reply: &Reply, variables: &mut Variables, found: &mut Vec<String>) -> Outcome<()> {
+fn headers(
+    expected: &[(String, String)],
+    reply: &Reply,
+    variables: &mut Variables,
+    found: &mut Vec<String>,
+) -> Outcome<()> {
     for (name, pattern) in expected {
         let pattern = variables.fill(pattern)?;
-        let values: Vec<_> = reply.headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+        let values: Vec<_> =
+            reply.headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
         let got = (!values.is_empty()).then(|| values.join(", "));
         found.extend(text_differs(&pattern, got.as_deref(), variables).map(|how| format!("{name}: {how}")));
     }
@@ -93,7 +103,8 @@ fn plain(body: &str, reply: &Reply, variables: &mut Variables, found: &mut Vec<S
 fn bytes(body: &str, reply: &Reply, found: &mut Vec<String>) {
     if reply.body != body.as_bytes() {
         let same = reply.body.iter().zip(body.as_bytes()).take_while(|(got, expected)| got == expected).count();
-        found.push(format!("the body differs from byte {same} on; expected {:?}", body.get(same..).unwrap_or_default()));
+        found
+            .push(format!("the body differs from byte {same} on; expected {:?}", body.get(same..).unwrap_or_default()));
     }
 }
 
@@ -130,7 +141,11 @@ mod tests {
     use super::*;
 
     fn judged(what: What, headers: &[(&str, &str)], body: &str) -> Outcome<()> {
-        let mut got = Reply { status: 200, headers: http::HeaderMap::new(), body: r#"{"jsonrpc":"2.0", "id":3,"result":{"a":1}}"#.into() };
+        let mut got = Reply {
+            status: 200,
+            headers: http::HeaderMap::new(),
+            body: r#"{"jsonrpc":"2.0", "id":3,"result":{"a":1}}"#.into(),
+        };
         got.headers.insert("x-a", "1".parse().unwrap());
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         reply(&Expected { what, headers, body: body.to_owned() }, &got, 3, &mut Variables::default())

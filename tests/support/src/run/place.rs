@@ -41,7 +41,8 @@ impl Place {
         let mut found = Vec::new();
         let mut folders = vec![self.path().join(below)];
         while let Some(folder) = folders.pop() {
-            let entries = fs::read_dir(&folder).map_err(|error| format!("cannot list {}: {error}", folder.display()))?;
+            let entries =
+                fs::read_dir(&folder).map_err(|error| format!("cannot list {}: {error}", folder.display()))?;
             for entry in entries.flatten() {
                 match entry.file_type() {
                     Ok(kind) if kind.is_dir() => folders.push(entry.path()),

@@ -148,6 +148,10 @@ impl FakeServer {
                     Some((progress(step), (step + 1, guard)))
                 })))
             }
+            "huge" => {
+                let text = format!("\"{}\"", "x".repeat(64 << 20));
+                Ok(Exchange::Ended(response(compose::result(&Id::number(900), text.as_bytes()))))
+            }
             "wait-streaming" => {
                 let last = async move {
                     self.release.acquire().await.unwrap().forget();
@@ -235,8 +239,10 @@ impl Directory for OneServer {
         None
     }
 
-    fn definition(&self, _call: &Call, _kind: ItemKind, _id: &str) -> Option<Bytes> {
-        None
+    fn definition(&self, _call: &Call, _kind: ItemKind, id: &str) -> Option<Bytes> {
+        let region = json!({ "type": "string", "x-mcp-header": "Region" });
+        let schema = json!({ "type": "object", "properties": { "region": region } });
+        (id == "marked").then(|| json!({ "name": id, "inputSchema": schema }).to_string().into())
     }
 
     fn session_ended(&self, session: &str) {
