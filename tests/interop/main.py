@@ -43,6 +43,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--direct", action="store_true", help="no gateway: clients against servers, to know the harness is good")
     parser.add_argument("--quick", action="store_true", help="one client, one mode for each pair")
     parser.add_argument("--only", default="", metavar="TEXT", help="only checks whose name has this text")
+    parser.add_argument("--within", type=float, default=1.0, metavar="SECONDS", help="longest time until a changed file counts")
     parser.add_argument("--keep", type=Path, help="move the manifests and logs of the run here")
     parser.add_argument("--verbose", action="store_true", help="show where a check failed")
     return parser.parse_args()
@@ -72,7 +73,7 @@ def behind_gateway(report: Report, options: argparse.Namespace, servers: Servers
     manifest = manifests.guarded(servers, servers.scratch / "guarded", reader_tools=("echo",))
     with Gateway(gateway_binary, manifest) as gateway:
         policy.run(report, gateway, Target("reference", gateway.url("reference"), slow="slow", diary=servers.diary))
-    hot_swap.run(report, gateway_binary, servers, servers.scratch / "swap")
+    hot_swap.run(report, gateway_binary, servers, servers.scratch / "swap", options.within)
 
 
 def clients(report: Report, options: argparse.Namespace, servers: Servers, gateway: Gateway) -> None:

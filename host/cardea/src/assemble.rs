@@ -10,6 +10,7 @@ use cardea_config::{OnError as OnErrorPlan, Plan, Problem, Report, ServerPlan, S
 use cardea_listen::Generation;
 use cardea_plugin::{Capabilities, ConfigProblem, Engine, Grants, Inspection, Limits, LoadError, StageSpec, WasmStage};
 use cardea_registry::{Registry, Server};
+use futures_util::future::join_all;
 
 use crate::gateway::Parts;
 use crate::manifest::Manifest;
@@ -46,6 +47,14 @@ pub(crate) struct LoadedStage {
     pub(crate) plan: StagePlan,
     /// The stage.
     pub(crate) stage: Arc<WasmStage>,
+}
+
+impl Built {
+    /// Ends every session and process of the servers, and waits until none is left.
+    pub(crate) async fn close(&self) {
+        let upstreams = self.endpoints.iter().flat_map(|server| server.iter());
+        join_all(upstreams.map(|endpoint| endpoint.upstream.close())).await;
+    }
 }
 
 /// A plugin that was read and looked at, not yet loaded.

@@ -54,6 +54,7 @@ async fn serve(path: PathBuf, manifest: Manifest) -> Result<(), Failure> {
     let settings = settings(listen, bound.address(), certificate.as_ref())?;
     bound.serve(settings, Arc::clone(&gateway.serving), shutdown).await;
     while tasks.join_next().await.is_some() {}
+    gateway.built().close().await;
     gateway.parts.journal.close().await;
     tracing::info!("stopped");
     Ok(())
@@ -101,6 +102,7 @@ fn settings(
             body_timeout: limits.body_timeout,
             idle_timeout: limits.idle_timeout,
             max_connections: limits.max_connections,
+            max_connections_per_peer: limits.max_connections_per_peer,
             max_calls: limits.max_concurrent_calls,
             call_timeout: limits.call_timeout,
             max_call_timeout: limits.max_call_timeout,

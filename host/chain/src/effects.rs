@@ -26,13 +26,20 @@ pub struct Effects {
 
 /// Notes that stages leave for each other within one call, by (plugin, key).
 #[derive(Clone, Debug, Default)]
-pub struct Scratch(Option<Arc<Vec<(Arc<str>, String, Bytes)>>>);
+pub struct Scratch(Option<Arc<Vec<Note>>>);
+
+#[derive(Clone, Debug)]
+struct Note {
+    plugin: Arc<str>,
+    key: String,
+    value: Bytes,
+}
 
 impl Scratch {
     /// Reads what `plugin` wrote under `key`.
     pub fn read(&self, plugin: &str, key: &str) -> Option<&Bytes> {
         let notes = self.0.as_ref()?;
-        notes.iter().rev().find(|(owner, name, _)| &**owner == plugin && name == key).map(|(_, _, value)| value)
+        notes.iter().rev().find(|note| &*note.plugin == plugin && note.key == key).map(|note| &note.value)
     }
 
     /// Adds the notes of one hook.
@@ -41,7 +48,7 @@ impl Scratch {
             return;
         }
         let all = Arc::make_mut(self.0.get_or_insert_default());
-        all.extend(notes.into_iter().map(|(key, value)| (Arc::clone(plugin), key, value)));
+        all.extend(notes.into_iter().map(|(key, value)| Note { plugin: Arc::clone(plugin), key, value }));
     }
 }
 

@@ -18,6 +18,11 @@ pub trait Upstream: Send + Sync + 'static {
 
     /// A client's session is over: what was kept for it alone can go.
     fn session_ended(&self, _session: &str) {}
+
+    /// The gateway stops: ends what is kept open, and comes back when nothing is left.
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
 /// How an upstream fares.

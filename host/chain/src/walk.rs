@@ -47,9 +47,11 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     async fn through(&mut self) -> Reply {
-        let target = match Arc::clone(&self.call.directory).resolve(&self.call).await {
-            Ok(target) => target,
-            Err(fault) => return fault.into(),
+        let directory = Arc::clone(&self.call.directory);
+        let target = match timeout_at(self.call.deadline.at(), directory.resolve(&self.call)).await {
+            Ok(Ok(target)) => target,
+            Ok(Err(fault)) => return fault.into(),
+            Err(_) => return Fault::deadline("the directory").into(),
         };
         self.address(&target);
         let (reply, reached) = match self.inward().await {

@@ -46,9 +46,7 @@ impl PlanDiff {
 pub fn diff(old: &Plan, new: &Plan) -> PlanDiff {
     let shared = |plan: &Plan, other: &Plan| -> Vec<String> {
         let names = plan.stages.iter().map(|stage| stage.name.clone());
-        names
-            .filter(|name| other.stages.iter().any(|stage| stage.name == *name))
-            .collect()
+        names.filter(|name| other.stages.iter().any(|stage| stage.name == *name)).collect()
     };
     PlanDiff {
         servers: items(&old.servers, &new.servers, |server| &server.name, server),
@@ -105,9 +103,7 @@ fn items<T>(
     };
     let present = new.iter().map(|item| (name(item).clone(), fate(item)));
     let gone = old.iter().filter(|item| find(new, item).is_none());
-    present
-        .chain(gone.map(|item| (name(item).clone(), Change::Removed)))
-        .collect()
+    present.chain(gone.map(|item| (name(item).clone(), Change::Removed))).collect()
 }
 
 /// The names of the fields in which two values differ, as the manifest writes them.

@@ -41,11 +41,7 @@ pub(crate) fn json_of(value: &DeValue<'_>) -> Option<Value> {
         DeValue::Integer(number) => {
             let (text, radix) = (number.as_str(), number.radix());
             let signed = i64::from_str_radix(text, radix).map(Number::from);
-            Value::Number(
-                signed
-                    .or_else(|_| u64::from_str_radix(text, radix).map(Number::from))
-                    .ok()?,
-            )
+            Value::Number(signed.or_else(|_| u64::from_str_radix(text, radix).map(Number::from)).ok()?)
         }
         DeValue::Float(number) => Value::Number(Number::from_f64(number.as_str().parse().ok()?)?),
         DeValue::Array(items) => {

@@ -109,9 +109,7 @@ impl Kind for Headers {
             }
         };
         let headers = checked_map(node, reader, check)?;
-        let lower = headers
-            .into_iter()
-            .map(|(name, value)| (name.to_ascii_lowercase(), value));
+        let lower = headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value));
         Some(Self(lower.collect()))
     }
 }

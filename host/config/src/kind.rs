@@ -92,10 +92,7 @@ impl Text for Uri {
         if !matches!(uri.scheme_str(), Some("http" | "https")) || host.is_empty() {
             return Err("is not an absolute http or https URL".into());
         }
-        if uri
-            .authority()
-            .is_some_and(|authority| authority.as_str().contains('@'))
-        {
+        if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
             return Err("has a user name in it, which would end up in logs; use `headers`".into());
         }
         if text.contains('#') {
@@ -134,9 +131,7 @@ impl Kind for usize {
             return None;
         };
         let number = Self::from_str_radix(written.as_str(), written.radix());
-        number
-            .map_err(|_| reader.refuse(node, "is out of range", "write a whole number, 0 or more"))
-            .ok()
+        number.map_err(|_| reader.refuse(node, "is out of range", "write a whole number, 0 or more")).ok()
     }
 
     fn order(&self, limit: &Self) -> Option<Ordering> {
@@ -162,11 +157,7 @@ impl Kind for u32 {
 impl Kind for Duration {
     fn shape() -> Shape {
         let schema = json!({ "type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)$" });
-        Shape::plain(
-            "duration",
-            "write it like \"250ms\", \"30s\", \"5m\", \"2h\" or \"1d\"",
-            schema,
-        )
+        Shape::plain("duration", "write it like \"250ms\", \"30s\", \"5m\", \"2h\" or \"1d\"", schema)
     }
 
     fn read(node: &Node<'_>, reader: &mut Reader<'_>) -> Option<Self> {
@@ -183,11 +174,7 @@ impl Kind for Duration {
 impl Kind for Size {
     fn shape() -> Shape {
         let schema = json!({ "type": ["string", "integer"], "minimum": 0, "pattern": "^[0-9]+(B|KiB|MiB|GiB)$" });
-        Shape::plain(
-            "size",
-            "write it like \"64KiB\", \"4MiB\" or \"1GiB\", or as a number of bytes",
-            schema,
-        )
+        Shape::plain("size", "write it like \"64KiB\", \"4MiB\" or \"1GiB\", or as a number of bytes", schema)
     }
 
     fn read(node: &Node<'_>, reader: &mut Reader<'_>) -> Option<Self> {
@@ -215,9 +202,7 @@ impl<T: Kind> Kind for Vec<T> {
             return None;
         };
         let items = items.iter().enumerate();
-        let read: Vec<Option<T>> = items
-            .map(|(index, item)| T::read(&node.element(index, item), reader))
-            .collect();
+        let read: Vec<Option<T>> = items.map(|(index, item)| T::read(&node.element(index, item), reader)).collect();
         read.into_iter().collect()
     }
 }

@@ -32,21 +32,13 @@ pub(crate) struct Node<'a> {
 impl<'a> Node<'a> {
     /// The manifest itself.
     pub(crate) fn root(value: &'a DeValue<'a>) -> Self {
-        Self {
-            value,
-            span: 0..0,
-            path: String::new(),
-            pinned: false,
-        }
+        Self { value, span: 0..0, path: String::new(), pinned: false }
     }
 
     /// A value inside this one, under a key.
     pub(crate) fn child(&self, key: &str, value: &'a Spanned<DeValue<'a>>) -> Self {
         let separator = if self.path.is_empty() { "" } else { "." };
-        Self {
-            path: format!("{}{separator}{key}", self.path),
-            ..self.item(value)
-        }
+        Self { path: format!("{}{separator}{key}", self.path), ..self.item(value) }
     }
 
     /// A value inside this list, called by its place. Tables are not: their keys say enough.
@@ -55,10 +47,7 @@ impl<'a> Node<'a> {
         if item.value.is_table() {
             return item;
         }
-        Self {
-            path: format!("{}[{index}]", self.path),
-            ..item
-        }
+        Self { path: format!("{}[{index}]", self.path), ..item }
     }
 
     fn item(&self, value: &'a Spanned<DeValue<'a>>) -> Self {
@@ -72,22 +61,13 @@ impl<'a> Node<'a> {
 
     /// What stands for a key that was not written.
     fn default(value: &'a DeValue<'a>, span: Range<usize>, path: String) -> Self {
-        Self {
-            value,
-            span,
-            path,
-            pinned: true,
-        }
+        Self { value, span, path, pinned: true }
     }
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(source: &'a Source, world: &'a dyn World) -> Self {
-        Self {
-            source,
-            world,
-            report: Report::default(),
-        }
+        Self { source, world, report: Report::default() }
     }
 
     /// The folder to which paths in the manifest are relative.
@@ -117,19 +97,13 @@ impl<'a> Reader<'a> {
         }
         let span = self.source.find(&node.span, &text[start..end]);
         let message = format!("no variable is replaced in `{}`", node.path);
-        self.report
-            .push(Problem::new(span, message, "would be taken literally").help(help));
+        self.report.push(Problem::new(span, message, "would be taken literally").help(help));
         false
     }
 
     /// Notes a value of the wrong type.
     pub(crate) fn mismatch(&mut self, node: &Node<'_>, shape: &Shape) {
-        let message = format!(
-            "`{}` must be {}, not {}",
-            node.path,
-            article(&shape.words),
-            found(node.value)
-        );
+        let message = format!("`{}` must be {}, not {}", node.path, article(&shape.words), found(node.value));
         let label = format!("expected {}", article(&shape.words));
         let problem = Problem::new(node.span.clone(), message, label);
         self.report.push(match shape.hint {
@@ -163,11 +137,7 @@ impl<'a> Reader<'a> {
         };
         if beyond(low, std::cmp::Ordering::Less) || beyond(high, std::cmp::Ordering::Greater) {
             let message = format!("`{}` is out of range", node.path);
-            let label = format!(
-                "must be between {} and {}",
-                low.trim_matches('"'),
-                high.trim_matches('"')
-            );
+            let label = format!("must be between {} and {}", low.trim_matches('"'), high.trim_matches('"'));
             self.report.push(Problem::new(node.span.clone(), message, label));
         }
     }
@@ -194,12 +164,7 @@ impl<'a> Fields<'a> {
             return None;
         };
         let spans = Spans::new(node.span.clone());
-        let mut fields = Self {
-            table,
-            node: node.clone(),
-            keys,
-            spans,
-        };
+        let mut fields = Self { table, node: node.clone(), keys, spans };
         fields.note_keys(reader);
         Some(fields)
     }
@@ -212,11 +177,8 @@ impl<'a> Fields<'a> {
                 let span = self.node.item(value).span;
                 self.spans.note(name, span);
             } else {
-                let place = if self.node.path.is_empty() {
-                    "the manifest".into()
-                } else {
-                    format!("`{}`", self.node.path)
-                };
+                let place =
+                    if self.node.path.is_empty() { "the manifest".into() } else { format!("`{}`", self.node.path) };
                 let message = format!("`{name}` is not a key of {place}");
                 let problem = Problem::new(key.span(), message, "unknown key");
                 reader.report.push(problem.help(suggestion(name, &names, "keys")));
@@ -281,11 +243,7 @@ pub(crate) fn suggestion(word: &str, known: &[&str], plural: &str) -> String {
 }
 
 fn article(words: &str) -> String {
-    let article = if words.starts_with(['a', 'e', 'i', 'o', 'u', 'A', 'E', 'I', 'O']) {
-        "an"
-    } else {
-        "a"
-    };
+    let article = if words.starts_with(['a', 'e', 'i', 'o', 'u', 'A', 'E', 'I', 'O']) { "an" } else { "a" };
     format!("{article} {words}")
 }
 

@@ -97,11 +97,7 @@ fn row(page: &mut String, path: &str, key: &Key) {
         Presence::Default(text) => format!("`{text}`"),
     };
     let words = &key.shape.words;
-    let words = if key.shape.secret {
-        words.replace("string", "secret")
-    } else {
-        words.clone()
-    };
+    let words = if key.shape.secret { words.replace("string", "secret") } else { words.clone() };
     let _ = writeln!(page, "| `{name}` | {words} | {default} | {} |", meaning(key));
 }
 
@@ -111,12 +107,7 @@ fn meaning(key: &Key) -> String {
         let _ = write!(meaning, "<br>`\"{word}\"`: {doc}");
     }
     if let Some((low, high)) = key.range {
-        let _ = write!(
-            meaning,
-            "<br>From {} to {}.",
-            low.trim_matches('"'),
-            high.trim_matches('"')
-        );
+        let _ = write!(meaning, "<br>From {} to {}.", low.trim_matches('"'), high.trim_matches('"'));
     }
     meaning.replace('|', "\\|")
 }

@@ -24,12 +24,7 @@ pub struct Problem {
 impl Problem {
     /// A problem without help.
     pub fn new(span: Range<usize>, message: impl Into<String>, label: impl Into<String>) -> Self {
-        Self {
-            span,
-            message: message.into(),
-            label: label.into(),
-            help: None,
-        }
+        Self { span, message: message.into(), label: label.into(), help: None }
     }
 
     /// The same problem, saying what to do about it.
@@ -63,11 +58,9 @@ impl Report {
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
         let mut out = String::new();
         for problem in &self.problems {
-            let snippet = Snippet::source(&*source.text).path(&*source.name).annotation(
-                AnnotationKind::Primary
-                    .span(source.clamp(&problem.span))
-                    .label(&*problem.label),
-            );
+            let snippet = Snippet::source(&*source.text)
+                .path(&*source.name)
+                .annotation(AnnotationKind::Primary.span(source.clamp(&problem.span)).label(&*problem.label));
             let group = Level::ERROR.primary_title(&*problem.message).element(snippet);
             let group = group.elements(problem.help.iter().map(|help| Level::HELP.message(&**help)));
             out.push_str(&renderer.render(&[group]));
@@ -101,8 +94,7 @@ impl Report {
         for problem in &mut self.problems {
             problem.span = source.clamp(&problem.span);
         }
-        self.problems
-            .sort_by_key(|problem| (problem.span.start, problem.span.end));
+        self.problems.sort_by_key(|problem| (problem.span.start, problem.span.end));
         self.problems.dedup();
     }
 }

@@ -49,11 +49,7 @@ fn value(shape: &Shape) -> Value {
         Form::Plain(schema) => schema.clone(),
         Form::Table { doc, keys, repeated } => {
             let table = table(doc, keys);
-            if *repeated {
-                json!({ "type": "array", "items": table })
-            } else {
-                table
-            }
+            if *repeated { json!({ "type": "array", "items": table }) } else { table }
         }
     }
 }

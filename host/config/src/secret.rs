@@ -41,10 +41,7 @@ impl fmt::Display for Secret {
 
 impl Kind for Secret {
     fn shape() -> Shape {
-        Shape {
-            secret: true,
-            ..Shape::plain("string", "", json!({ "type": "string", "minLength": 1 }))
-        }
+        Shape { secret: true, ..Shape::plain("string", "", json!({ "type": "string", "minLength": 1 })) }
     }
 
     fn read(node: &Node<'_>, reader: &mut Reader<'_>) -> Option<Self> {
@@ -108,9 +105,7 @@ fn variable(name: &str, span: Range<usize>, node: &Node<'_>, reader: &mut Reader
     };
     let message = format!("environment variable `{name}` is {state}; `{}` needs it", node.path);
     let problem = Problem::new(span, message, value);
-    reader
-        .report
-        .push(problem.help(format!("set `{name}` where the gateway is started")));
+    reader.report.push(problem.help(format!("set `{name}` where the gateway is started")));
     None
 }
 

@@ -54,23 +54,13 @@ pub(crate) enum Form {
     /// Anything a JSON Schema says in one piece.
     Plain(Value),
     /// A table with known keys, or an array of such tables.
-    Table {
-        doc: String,
-        keys: Vec<Key>,
-        repeated: bool,
-    },
+    Table { doc: String, keys: Vec<Key>, repeated: bool },
 }
 
 impl Shape {
     /// A shape that needs no more than a noun, an example and a schema.
     pub(crate) fn plain(words: impl Into<String>, hint: &'static str, schema: Value) -> Self {
-        Self {
-            words: words.into(),
-            hint,
-            secret: false,
-            choices: Vec::new(),
-            form: Form::Plain(schema),
-        }
+        Self { words: words.into(), hint, secret: false, choices: Vec::new(), form: Form::Plain(schema) }
     }
 
     /// The shape of a table declared with [`section!`].
@@ -80,11 +70,7 @@ impl Shape {
             hint: "",
             secret: false,
             choices: Vec::new(),
-            form: Form::Table {
-                doc: S::doc(),
-                keys: S::keys(),
-                repeated: false,
-            },
+            form: Form::Table { doc: S::doc(), keys: S::keys(), repeated: false },
         }
     }
 }
@@ -258,10 +244,7 @@ pub(crate) fn read_table<S: Section>(node: &Node<'_>, reader: &mut Reader<'_>) -
 pub(crate) fn choice(choices: Vec<(&'static str, String)>) -> Shape {
     let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
     let schema = serde_json::json!({ "enum": words });
-    Shape {
-        choices,
-        ..Shape::plain("string", "", schema)
-    }
+    Shape { choices, ..Shape::plain("string", "", schema) }
 }
 
 /// The name of a key in the manifest, from the name of its field.
@@ -281,18 +264,9 @@ impl Shape {
         let words = format!("list of {}s", self.words);
         let form = match self.form {
             Form::Plain(items) => Form::Plain(serde_json::json!({ "type": "array", "items": items })),
-            Form::Table { doc, keys, .. } => Form::Table {
-                doc,
-                keys,
-                repeated: true,
-            },
+            Form::Table { doc, keys, .. } => Form::Table { doc, keys, repeated: true },
         };
-        Self {
-            words,
-            form,
-            hint: "",
-            ..self
-        }
+        Self { words, form, hint: "", ..self }
     }
 
     /// The same shape, as the value of any key of a table.
@@ -302,11 +276,6 @@ impl Shape {
             Form::Plain(values) => Form::Plain(serde_json::json!({ "type": "object", "additionalProperties": values })),
             table => table,
         };
-        Self {
-            words,
-            form,
-            hint: "",
-            ..self
-        }
+        Self { words, form, hint: "", ..self }
     }
 }

@@ -14,10 +14,7 @@ pub struct Source {
 impl Source {
     /// A source of a name and a text.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            text: text.into(),
-        }
+        Self { name: name.into(), text: text.into() }
     }
 
     /// Line and column of a byte, both counted from 1, the column in characters.

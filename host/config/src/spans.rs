@@ -12,10 +12,7 @@ pub struct Spans {
 
 impl Spans {
     pub(crate) fn new(whole: Range<usize>) -> Self {
-        Self {
-            whole,
-            keys: BTreeMap::new(),
-        }
+        Self { whole, keys: BTreeMap::new() }
     }
 
     pub(crate) fn note(&mut self, key: impl Into<String>, span: Range<usize>) {

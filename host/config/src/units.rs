@@ -8,13 +8,7 @@ use std::time::Duration;
 pub struct Size(pub usize);
 
 const SIZES: [(&str, usize); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
-const DURATIONS: [(&str, u64); 5] = [
-    ("ms", 1),
-    ("s", 1_000),
-    ("m", 60_000),
-    ("h", 3_600_000),
-    ("d", 86_400_000),
-];
+const DURATIONS: [(&str, u64); 5] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
 impl Size {
     /// The number of bytes.
@@ -25,9 +19,7 @@ impl Size {
 
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let fitting = SIZES
-            .iter()
-            .find(|(_, unit)| self.0 > 0 && self.0.is_multiple_of(*unit));
+        let fitting = SIZES.iter().find(|(_, unit)| self.0 > 0 && self.0.is_multiple_of(*unit));
         let (name, unit) = fitting.unwrap_or(&("B", 1));
         write!(f, "{}{name}", self.0 / unit)
     }
@@ -36,10 +28,7 @@ impl fmt::Display for Size {
 /// Reads `4MiB`; says what is wrong in the words that follow the name of a key.
 pub(crate) fn size(text: &str) -> Result<Size, &'static str> {
     let (number, unit) = split(text).ok_or("is not a size")?;
-    let (_, unit) = SIZES
-        .iter()
-        .find(|(name, _)| *name == unit)
-        .ok_or("has no unit of size")?;
+    let (_, unit) = SIZES.iter().find(|(name, _)| *name == unit).ok_or("has no unit of size")?;
     let number: usize = number.parse().map_err(|_| "is out of range")?;
     number.checked_mul(*unit).map(Size).ok_or("is out of range")
 }
@@ -47,15 +36,9 @@ pub(crate) fn size(text: &str) -> Result<Size, &'static str> {
 /// Reads `30s`; says what is wrong in the words that follow the name of a key.
 pub(crate) fn duration(text: &str) -> Result<Duration, &'static str> {
     let (number, unit) = split(text).ok_or("is not a duration")?;
-    let (_, unit) = DURATIONS
-        .iter()
-        .find(|(name, _)| *name == unit)
-        .ok_or("has no unit of time")?;
+    let (_, unit) = DURATIONS.iter().find(|(name, _)| *name == unit).ok_or("has no unit of time")?;
     let number: u64 = number.parse().map_err(|_| "is out of range")?;
-    number
-        .checked_mul(*unit)
-        .map(Duration::from_millis)
-        .ok_or("is out of range")
+    number.checked_mul(*unit).map(Duration::from_millis).ok_or("is out of range")
 }
 
 fn split(text: &str) -> Option<(&str, &str)> {
@@ -77,29 +60,10 @@ mod tests {
 
     #[test]
     fn refuses_what_could_mean_two_things() {
-        for text in [
-            "",
-            "4",
-            "4MB",
-            "4 MiB",
-            "MiB",
-            "-1B",
-            "1.5MiB",
-            "99999999999999999999B",
-            "99999999999GiB",
-        ] {
+        for text in ["", "4", "4MB", "4 MiB", "MiB", "-1B", "1.5MiB", "99999999999999999999B", "99999999999GiB"] {
             assert!(size(text).is_err(), "{text}");
         }
-        for text in [
-            "",
-            "30",
-            "30sec",
-            "1.5s",
-            "-1s",
-            "1m30s",
-            "99999999999999999999s",
-            "9999999999999999999d",
-        ] {
+        for text in ["", "30", "30sec", "1.5s", "-1s", "1m30s", "99999999999999999999s", "9999999999999999999d"] {
             assert!(duration(text).is_err(), "{text}");
         }
     }

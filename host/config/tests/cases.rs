@@ -34,10 +34,7 @@ impl World for Fixed {
 
 fn cases() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
-    let mut cases: Vec<PathBuf> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
+    let mut cases: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     cases.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
     cases.sort();
     cases
@@ -65,11 +62,7 @@ fn every_manifest_comes_to_what_is_written_beside_it() {
              if this is right: cargo test -p cardea-config --test cases -- --ignored",
             case.display()
         );
-        assert!(
-            !outcome.contains("do-not-print-me"),
-            "{} shows a secret",
-            case.display()
-        );
+        assert!(!outcome.contains("do-not-print-me"), "{} shows a secret", case.display());
     }
 }
 

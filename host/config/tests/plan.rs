@@ -71,10 +71,7 @@ fn a_secret_is_never_printed_but_its_change_is_seen() {
     assert!(!format!("{old:?}").contains("secret of"));
     assert_eq!(diff(&old, &new).to_string(), "~ server one: headers\n");
     let secret = Secret::new("x");
-    assert_eq!(
-        (format!("{secret}"), format!("{secret:?}"), secret.reveal()),
-        ("***".into(), "***".into(), "x")
-    );
+    assert_eq!((format!("{secret}"), format!("{secret:?}"), secret.reveal()), ("***".into(), "***".into(), "x"));
 }
 
 #[test]

@@ -30,18 +30,12 @@ fn check(text: &str) -> Result<(), TestCaseError> {
     };
     prop_assert!(!report.is_empty(), "refused without a reason");
     for problem in &report.problems {
-        prop_assert!(
-            text.get(problem.span.clone()).is_some(),
-            "{problem:?} is not in the text"
-        );
+        prop_assert!(text.get(problem.span.clone()).is_some(), "{problem:?} is not in the text");
         prop_assert!(!problem.message.is_empty() && !problem.label.is_empty());
     }
     prop_assert!(report.render(&source, false).contains("error: "));
     prop_assert!(report.render(&source, true).contains("error"));
-    prop_assert_eq!(
-        report.to_json(&source).as_array().map(Vec::len),
-        Some(report.problems.len())
-    );
+    prop_assert_eq!(report.to_json(&source).as_array().map(Vec::len), Some(report.problems.len()));
     Ok(())
 }
 

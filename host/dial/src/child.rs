@@ -70,6 +70,10 @@ impl Upstream for ChildServer {
     fn session_ended(&self, session: &str) {
         self.door.session_ended(session);
     }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        self.shut().boxed()
+    }
 }
 
 /// A program does not change its protocol while it runs, and one that ends is asked again. So this is for programs that are

@@ -71,6 +71,10 @@ impl Upstream for HttpServer {
     fn session_ended(&self, session: &str) {
         self.door.session_ended(session);
     }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        self.shut().boxed()
+    }
 }
 
 /// The least and the most time for which an answer to the probe is believed. It costs one request to ask again.

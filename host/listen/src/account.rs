@@ -1,6 +1,8 @@
 //! The log line of one call: who asked for what, and how it ended. Never bodies, never credentials.
 
-use cardea_chain::{Call, Reply};
+use std::sync::Arc;
+
+use cardea_chain::{Call, Reply, Subject};
 use tokio::time::Instant;
 
 use crate::respond::{self, Asked};
@@ -17,7 +19,7 @@ struct Facts {
     call: cardea_chain::CallId,
     method: cardea_message::Method,
     name: Option<Box<str>>,
-    subject: String,
+    subject: Arc<Subject>,
     started: Instant,
 }
 
@@ -28,7 +30,7 @@ impl Account {
             call: call.id.clone(),
             method: call.method.clone(),
             name: call.name.clone(),
-            subject: call.subject.key(),
+            subject: Arc::clone(&call.subject),
             started: Instant::now(),
         });
         Self { facts }
@@ -37,30 +39,36 @@ impl Account {
     /// The call ended with this reply.
     pub(crate) fn close(mut self, reply: &Reply, asked: &Asked) {
         if let Some(facts) = self.facts.take() {
-            facts.write(&respond::status_of(reply, asked).as_str());
+            facts.write(respond::status_of(reply, asked).as_str());
         }
     }
 }
 
 impl Facts {
-    /// Names come from the client: quoted, so that none of them can forge a line.
-    fn write(&self, status: &dyn std::fmt::Display) {
-        tracing::info!(
-            call = %self.call,
-            method = ?self.method.as_str(),
-            name = ?self.name.as_deref().unwrap_or_default(),
-            subject = ?self.subject,
-            %status,
-            micros = self.started.elapsed().as_micros() as u64,
-            "call",
-        );
+    /// What happens to each call is for whoever looks closely; a call that failed or was refused is for everybody. The
+    /// subscriber escapes control characters, so no name can forge a line.
+    fn write(&self, status: &str) {
+        macro_rules! line {
+            ($level:ident) => {
+                tracing::$level!(
+                    call = %self.call,
+                    method = self.method.as_str(),
+                    name = self.name.as_deref(),
+                    subject = self.subject.key(),
+                    status,
+                    micros = self.started.elapsed().as_micros() as u64,
+                    "call",
+                )
+            };
+        }
+        if status == "200" { line!(debug) } else { line!(info) }
     }
 }
 
 impl Drop for Account {
     fn drop(&mut self) {
         if let Some(facts) = self.facts.take() {
-            facts.write(&"cancelled");
+            facts.write("cancelled");
         }
     }
 }

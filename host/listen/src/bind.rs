@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::front::Front;
+use crate::peers::Peers;
 use crate::{Generation, Settings, connection};
 
 /// How long accepting rests when the system has no descriptors left; without a rest it would spin.
@@ -41,12 +42,12 @@ impl Bound {
     /// Serves until `shutdown`, then lets running calls end for at most [`Limits::drain`](crate::Limits::drain).
     pub async fn serve(self, settings: Settings, generation: Arc<ArcSwap<Generation>>, shutdown: CancellationToken) {
         let drain = settings.limits.drain;
-        let max_connections = settings.limits.max_connections;
+        let bounds = (settings.limits.max_connections, Peers::new(settings.limits.max_connections_per_peer));
         let front = Front::new(settings, self.address, generation);
         let killed = CancellationToken::new();
         let connections = TaskTracker::new();
         let sweeper = tokio::spawn(Arc::clone(&front).sweep(shutdown.clone()));
-        let accepting = accept(&self.listener, &front, max_connections, &connections, &shutdown, &killed);
+        let accepting = accept(&self.listener, &front, bounds, &connections, &shutdown, &killed);
         tokio::select! {
             () = accepting => {}
             () = shutdown.cancelled() => {}
@@ -74,7 +75,7 @@ impl Bound {
 async fn accept(
     listener: &TcpListener,
     front: &Arc<Front>,
-    max_connections: usize,
+    (max_connections, peers): (usize, Arc<Peers>),
     connections: &TaskTracker,
     shutdown: &CancellationToken,
     killed: &CancellationToken,
@@ -83,19 +84,23 @@ async fn accept(
     loop {
         // Ends only if the semaphore were closed, which nobody does.
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        let stream = next(listener).await;
+        let (stream, peer) = next(listener).await;
+        let Ok(peer) = peers.enter(peer.ip()) else {
+            tracing::debug!(%peer, "a connection too many of this address; closed");
+            continue;
+        };
         let served = connection::serve(Arc::clone(front), stream, shutdown.clone(), killed.clone());
         connections.spawn(async move {
             served.await;
-            drop(place);
+            drop((place, peer));
         });
     }
 }
 
-async fn next(listener: &TcpListener) -> TcpStream {
+async fn next(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return stream,
+            Ok(accepted) => return accepted,
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
                 tracing::warn!(%error, "cannot accept connections for the moment");

@@ -22,6 +22,7 @@ mod limits;
 mod modern;
 mod outgoing;
 mod parameters;
+mod peers;
 mod respond;
 mod session;
 mod settings;

@@ -32,6 +32,8 @@ pub struct Limits {
     pub max_exchanges: u64,
     /// Connections at one time; more wait in the kernel's queue.
     pub max_connections: usize,
+    /// Open connections of one address; none sets no bound. One more is closed at once.
+    pub max_connections_per_peer: Option<usize>,
     /// Calls under way at one time; more are told to come back.
     pub max_calls: usize,
     /// How long a call may go without a sign of life from its server.
@@ -63,6 +65,7 @@ impl Default for Limits {
             max_age: Duration::from_secs(3600),
             max_exchanges: 10_000,
             max_connections: 4096,
+            max_connections_per_peer: None,
             max_calls: 4096,
             call_timeout: Duration::from_secs(60),
             max_call_timeout: Duration::from_secs(600),

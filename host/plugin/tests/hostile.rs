@@ -217,6 +217,7 @@ async fn who_finds_every_instance_busy_waits_until_the_deadline_and_no_longer() 
     let stage = support::load_within(Component { judge: FOREVER, ..Component::default() }, limits).await;
     let (first, second) = (call("{}"), call_until("{}", Duration::from_millis(20)));
     tokio::select! {
+        biased;
         _ = stage.judge_call(&first) => panic!("it ended by itself"),
         refused = stage.judge_call(&second) => assert_eq!(refused.err().unwrap().kind, HookFaultKind::Busy),
     }

@@ -33,12 +33,21 @@ impl Programs {
 
     /// The component of a standard plugin, where `cargo xtask plugins` puts it.
     pub fn plugin(&self, name: &str) -> PathBuf {
-        self.folder.parent().unwrap_or(&self.folder).join("plugins").join(format!("{name}.wasm"))
+        self.built("plugins").join(format!("{name}.wasm"))
+    }
+
+    /// The components that are plugins for tests only; `cargo xtask plugins` builds those written in Rust.
+    pub(crate) fn guests(&self) -> PathBuf {
+        self.built("guests")
     }
 
     /// The fake server.
     pub(crate) fn fake_server(&self) -> PathBuf {
         self.folder.join(SERVERS[0])
+    }
+
+    fn built(&self, what: &str) -> PathBuf {
+        self.folder.parent().unwrap_or(&self.folder).join(what)
     }
 
     /// A `PATH` on which manifests find the servers by name, as a user's would.

@@ -62,6 +62,7 @@ impl<'p> Scene<'p> {
         let place = Place::new()?;
         let mut variables = Variables::default();
         variables.set("folder", place.path().to_string_lossy());
+        variables.set("guests", programs.guests().to_string_lossy());
         Ok(Self {
             programs,
             place,

@@ -107,21 +107,13 @@ pub(super) fn admin(raw: Admin, report: &mut Report) -> Option<Option<AdminPlan>
         let problem = Problem::new(raw.spans.of("address"), message, "others can reach this address");
         report.push(problem.help("add `token = \"${ADMIN_TOKEN}\"`, or listen on \"127.0.0.1:9090\""));
     }
-    Some(Some(AdminPlan {
-        address,
-        token: raw.token,
-        spans: raw.spans,
-    }))
+    Some(Some(AdminPlan { address, token: raw.token, spans: raw.spans }))
 }
 
 /// Notes that both listeners want the same address.
 pub(super) fn must_differ(listen: &Listen, admin: &Admin, report: &mut Report) {
     if Some(listen.address) == admin.address.0 && listen.address.port() != 0 {
-        let span = if admin.spans.written("address") {
-            admin.spans.of("address")
-        } else {
-            listen.spans.of("address")
-        };
+        let span = if admin.spans.written("address") { admin.spans.of("address") } else { listen.spans.of("address") };
         let message = format!("`listen.address` and `admin.address` are both {}", listen.address);
         report.push(Problem::new(span, message, "taken by the other listener").help("give them different ports"));
     }
@@ -129,11 +121,7 @@ pub(super) fn must_differ(listen: &Listen, admin: &Admin, report: &mut Report) {
 
 fn limits(limits: &Limits, report: &mut Report) {
     if limits.call_timeout > limits.max_call_timeout {
-        let key = if limits.spans.written("call-timeout") {
-            "call-timeout"
-        } else {
-            "max-call-timeout"
-        };
+        let key = if limits.spans.written("call-timeout") { "call-timeout" } else { "max-call-timeout" };
         let message = "`listen.limits.call-timeout` is longer than `listen.limits.max-call-timeout`";
         let problem = Problem::new(limits.spans.of(key), message, "the shorter one ends the call");
         let (usual, longest) = (limits.call_timeout, limits.max_call_timeout);
@@ -158,9 +146,5 @@ fn default_hosts(address: SocketAddr, public_url: Option<&Uri>) -> Vec<String> {
 }
 
 fn tls_plan(raw: Tls) -> Option<TlsPlan> {
-    Some(TlsPlan {
-        certificate: raw.certificate.0?,
-        key: raw.key.0?,
-        spans: raw.spans,
-    })
+    Some(TlsPlan { certificate: raw.certificate.0?, key: raw.key.0?, spans: raw.spans })
 }

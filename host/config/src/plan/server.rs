@@ -97,10 +97,7 @@ pub(super) fn names(servers: &[Server], report: &mut Report) -> Option<Vec<Strin
             report.push(problem.help("the names of servers are part of the names of their tools, so they must differ"));
         }
     }
-    servers
-        .iter()
-        .map(|server| Some(server.name.0.as_ref()?.0.clone()))
-        .collect()
+    servers.iter().map(|server| Some(server.name.0.as_ref()?.0.clone())).collect()
 }
 
 pub(super) fn servers(raw: Vec<Server>, limits: &Limits, base: &Path, report: &mut Report) -> Option<Vec<ServerPlan>> {
@@ -146,11 +143,8 @@ fn one_address(raw: &Server, report: &mut Report) {
     let written: Vec<&str> = ADDRESSES.into_iter().filter(|key| raw.spans.written(key)).collect();
     let (misfits, needed): (&[&str], &str) = match written[..] {
         [] => {
-            let problem = Problem::new(
-                raw.spans.whole(),
-                format!("{name} has no address"),
-                "nothing to start or to call",
-            );
+            let problem =
+                Problem::new(raw.spans.whole(), format!("{name} has no address"), "nothing to start or to call");
             report.push(problem.help("add `command = [\"program\", \"argument\"]` or `url = \"https://…/mcp\"`"));
             return;
         }
@@ -166,11 +160,7 @@ fn one_address(raw: &Server, report: &mut Report) {
     };
     for key in misfits.iter().filter(|key| raw.spans.written(key)) {
         let message = format!("`server.{key}` has no meaning without {needed}");
-        report.push(Problem::new(
-            raw.spans.of(key),
-            message,
-            format!("{name} has no {needed}"),
-        ));
+        report.push(Problem::new(raw.spans.of(key), message, format!("{name} has no {needed}")));
     }
 }
 
@@ -190,11 +180,7 @@ fn call_timeout(raw: &Server, limits: &Limits, report: &mut Report) -> Duration 
 fn command(words: Vec<Argument>, base: &Path, spans: &Spans, report: &mut Report) -> Option<(PathBuf, Vec<String>)> {
     let mut words = words.into_iter().map(|word| word.0);
     let Some(program) = words.next().filter(|program| !program.is_empty()) else {
-        report.push(Problem::new(
-            spans.of("command"),
-            "`server.command` names no program",
-            "nothing to start",
-        ));
+        report.push(Problem::new(spans.of("command"), "`server.command` names no program", "nothing to start"));
         return None;
     };
     // A path is joined here, because where a relative program is looked for differs between systems once a folder is set.
@@ -212,20 +198,11 @@ fn endpoints(
     report: &mut Report,
 ) -> Option<Vec<EndpointPlan>> {
     if let Some(url) = url {
-        return Some(vec![EndpointPlan {
-            url,
-            weight: 1,
-            labels: BTreeMap::new(),
-            spans: spans.clone(),
-        }]);
+        return Some(vec![EndpointPlan { url, weight: 1, labels: BTreeMap::new(), spans: spans.clone() }]);
     }
     let several = several?;
     if several.is_empty() {
-        report.push(Problem::new(
-            spans.of("endpoint"),
-            "`server.endpoint` is empty",
-            "nothing to call",
-        ));
+        report.push(Problem::new(spans.of("endpoint"), "`server.endpoint` is empty", "nothing to call"));
     }
     let mut seen = BTreeSet::new();
     for endpoint in &several {
@@ -241,10 +218,5 @@ fn endpoints(
 }
 
 fn endpoint_plan(raw: Endpoint) -> Option<EndpointPlan> {
-    Some(EndpointPlan {
-        url: raw.url.0?,
-        weight: raw.weight,
-        labels: raw.labels,
-        spans: raw.spans,
-    })
+    Some(EndpointPlan { url: raw.url.0?, weight: raw.weight, labels: raw.labels, spans: raw.spans })
 }

@@ -145,27 +145,17 @@ fn name_taken(plan: &StagePlan) -> Problem {
         false => (plan.spans.of("plugin"), "named after its plugin"),
     };
     let problem = Problem::new(span, format!("two stages are called `{}`", plan.name), label);
-    problem.help(format!(
-        "give one of them a name of its own: `name = \"{}-2\"`",
-        plan.name
-    ))
+    problem.help(format!("give one of them a name of its own: `name = \"{}-2\"`", plan.name))
 }
 
 fn grants(raw: &Grant) -> Grants {
-    Grants {
-        limiter: raw.limiter,
-        kv: raw.kv,
-        journal: raw.journal,
-    }
+    Grants { limiter: raw.limiter, kv: raw.kv, journal: raw.journal }
 }
 
 /// The patterns of a match; notes those that can fit nothing.
 fn matches(raw: Match, servers: Option<&[String]>, report: &mut Report) -> MatchPlan {
     let endpoints = raw.endpoints.map_or(Vec::new(), |patterns| patterns.0);
-    for pattern in endpoints
-        .iter()
-        .filter(|pattern| !pattern.text.starts_with(['/', '*', '?']))
-    {
+    for pattern in endpoints.iter().filter(|pattern| !pattern.text.starts_with(['/', '*', '?'])) {
         let message = format!("`stage.match.endpoints` has `{}`, which fits no path", pattern.text);
         let problem = Problem::new(pattern.span.clone(), message, "never fits");
         report.push(problem.help("endpoints are paths, such as \"/mcp\" or \"/servers/*\""));
@@ -174,10 +164,7 @@ fn matches(raw: Match, servers: Option<&[String]>, report: &mut Report) -> Match
     let named = raw.servers.map_or(Vec::new(), |patterns| patterns.0);
     let unknown = |pattern: &&Pattern| !pattern.text.contains(['*', '?']) && !known.contains(&&*pattern.text);
     for pattern in named.iter().filter(unknown).filter(|_| servers.is_some()) {
-        let message = format!(
-            "`stage.match.servers` has `{}`, and no server is called that",
-            pattern.text
-        );
+        let message = format!("`stage.match.servers` has `{}`, and no server is called that", pattern.text);
         let problem = Problem::new(pattern.span.clone(), message, "never fits");
         report.push(match known[..] {
             [] => problem.help("the manifest has no `[[server]]`"),
@@ -196,11 +183,7 @@ fn matches(raw: Match, servers: Option<&[String]>, report: &mut Report) -> Match
 
 fn check_budgets(raw: &Stage, report: &mut Report) {
     if raw.cpu_budget > raw.wall_budget {
-        let key = if raw.spans.written("cpu-budget") {
-            "cpu-budget"
-        } else {
-            "wall-budget"
-        };
+        let key = if raw.spans.written("cpu-budget") { "cpu-budget" } else { "wall-budget" };
         let message = "`stage.cpu-budget` is longer than `stage.wall-budget`";
         let problem = Problem::new(raw.spans.of(key), message, "the shorter one ends the hook");
         let (cpu, wall) = (raw.cpu_budget, raw.wall_budget);
