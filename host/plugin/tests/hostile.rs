@@ -1,4 +1,5 @@
 //! Plugins that are damaged, wrong or malicious: each gives a clear error, and the next call, and every other stage, is served.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 

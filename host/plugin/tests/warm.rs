@@ -1,4 +1,5 @@
-//! What a warm stage costs. Prints numbers and judges nothing: `cargo test --release -p cardea-plugin --test warm -- --ignored --nocapture`.
+//! Warm instances: used again, replaced in time, and what they cost.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 
@@ -10,6 +11,21 @@ use support::{Component, call, load};
 /// Calls between two looks at the clock.
 const BATCH: u32 = 1000;
 
+#[tokio::test]
+async fn one_instance_serves_call_after_call_until_its_time_is_up() {
+    let stage = load(Component::default()).await;
+    let call = call("{}");
+    for _ in 0..7_999 {
+        stage.judge_call(&call).await.unwrap();
+    }
+    assert_eq!((stage.stats().calls, stage.stats().idle, stage.stats().retired), (7_999, 1, 0));
+    for _ in 0..4_002 {
+        stage.judge_call(&call).await.unwrap();
+    }
+    assert_eq!(stage.stats().retired, 1);
+}
+
+/// `cargo test --release -p cardea-plugin --test warm -- --ignored --nocapture`
 #[tokio::test]
 #[ignore = "prints a measurement"]
 async fn what_a_warm_hook_costs() {

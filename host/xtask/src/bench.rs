@@ -10,12 +10,11 @@ mod throughput;
 
 use clap::ValueEnum;
 
-use crate::Outcome;
 use crate::bench::figure::Figure;
 use crate::bench::stand::Stand;
-use crate::plugins;
-use crate::step::{run, step};
-use crate::workspace::{Workspace, cargo};
+use crate::step::step;
+use crate::workspace::Workspace;
+use crate::{Outcome, plugins, programs};
 
 /// What `bench` may be told.
 #[derive(clap::Args)]
@@ -37,11 +36,7 @@ enum Group {
 /// Prints one JSON line a figure on standard output; everything else goes to standard error.
 pub(crate) fn bench(workspace: &Workspace, options: &Options) -> Outcome {
     plugins::plugins(workspace)?;
-    // One by one, as `up` builds the gateway: together they might share other features, and all of it would be built again.
-    for package in ["cardea", "cardea-load"] {
-        let words = ["build", "--release", "--package", package];
-        step(package, || run(cargo().args(words).current_dir(&workspace.root)))?;
-    }
+    step("programs", || programs::release(workspace, &["cardea-load"]))?;
     let mut figures = Vec::new();
     for group in Group::value_variants().iter().filter(|group| options.group.is_none_or(|only| only == **group)) {
         let measured = measure(workspace, *group)?;

@@ -4,9 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::Outcome;
 use crate::step::{output, run, step};
 use crate::workspace::{Workspace, cargo};
+use crate::{Outcome, programs};
 
 /// What `docs` may be told.
 #[derive(clap::Args)]
@@ -31,8 +31,7 @@ pub(crate) fn rustdoc(workspace: &Workspace) -> Outcome {
 
 /// `docs/reference/manifest.md` against what `cardea manifest-reference` prints.
 pub(crate) fn reference(workspace: &Workspace, write: bool) -> Outcome {
-    // The whole workspace chooses the features, as it does for the tests: the gateway is not built twice.
-    run(cargo().args(["build", "--workspace", "--bin", "cardea"]).current_dir(&workspace.root))?;
+    programs::debug(workspace, &["cardea"])?;
     let generated = output(Command::new(workspace.program("debug", "cardea")).arg("manifest-reference"))?;
     let page = workspace.root.join("docs/reference/manifest.md");
     if write { replace(&page, &generated) } else { compare(&page, &generated) }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::step::{run, step};
-use crate::workspace::{Workspace, cargo};
-use crate::{Outcome, plugins};
+use crate::workspace::Workspace;
+use crate::{Outcome, plugins, programs};
 
 /// Builds the programs and runs each `examples/*/check.sh` against them.
 pub(crate) fn examples(workspace: &Workspace) -> Outcome {
@@ -16,8 +16,7 @@ pub(crate) fn examples(workspace: &Workspace) -> Outcome {
 
 /// The same where the components are built already.
 pub(crate) fn check(workspace: &Workspace) -> Outcome {
-    // The whole workspace chooses the features, as it does for the tests: nothing is built twice.
-    run(cargo().args(["build", "--workspace", "--bins"]).current_dir(&workspace.root))?;
+    programs::debug(workspace, &["cardea", "cardea-notes-server"])?;
     for check in checks(workspace)? {
         eprintln!("    {}", check.display());
         run(Command::new("bash").arg(&check).arg(workspace.target.join("debug")).current_dir(&workspace.root))?;

@@ -6,6 +6,7 @@ mod docs;
 mod examples;
 mod guests;
 mod plugins;
+mod programs;
 mod step;
 mod test;
 mod tidy;

@@ -7,10 +7,10 @@ use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use crate::step::{run, step};
+use crate::step::step;
 use crate::up::demo::Demo;
-use crate::workspace::{Workspace, cargo};
-use crate::{Outcome, plugins};
+use crate::workspace::Workspace;
+use crate::{Outcome, plugins, programs};
 
 /// What `up` may be told.
 #[derive(clap::Args)]
@@ -26,21 +26,14 @@ pub(crate) struct Options {
 /// Builds, writes the demo's manifest, says how to call it, and becomes the gateway.
 pub(crate) fn up(workspace: &Workspace, options: &Options) -> Outcome {
     plugins::plugins(workspace)?;
-    step("gateway", || build(workspace, options, "cardea"))?;
-    step("notes server", || build(workspace, options, "cardea-notes-server"))?;
     let folder = if options.debug { "debug" } else { "release" };
+    step("gateway and notes server", || match options.debug {
+        true => programs::debug(workspace, &["cardea", "cardea-notes-server"]),
+        false => programs::release(workspace, &[]),
+    })?;
     let demo = Demo::prepare(workspace, &workspace.program(folder, "cardea-notes-server"), options.address)?;
     println!("{}", welcome::welcome(&demo.key, options.address, &demo.manifest));
     let mut gateway = Command::new(workspace.program(folder, "cardea"));
     let error = gateway.arg("serve").arg("--manifest").arg(&demo.manifest).exec();
     Err(format!("the gateway cannot be started: {error}"))
-}
-
-fn build(workspace: &Workspace, options: &Options, package: &str) -> Outcome {
-    let mut command = cargo();
-    command.args(["build", "--package", package]).current_dir(&workspace.root);
-    if !options.debug {
-        command.arg("--release");
-    }
-    run(&mut command)
 }

@@ -48,8 +48,9 @@ struct Scene<'p> {
     servers: Vec<Child>,
     gateway: Option<Gateway>,
     log: Option<Lines>,
-    reply: Option<Reply>,
-    begun: Option<JoinHandle<Outcome<Reply>>>,
+    /// The last reply, with the id of the request it answers.
+    reply: Option<(u64, Reply)>,
+    begun: Option<(u64, JoinHandle<Outcome<Reply>>)>,
     output: Option<std::process::Output>,
     /// Requests sent so far: the last one's id.
     sent: u64,
@@ -94,22 +95,22 @@ impl<'p> Scene<'p> {
             Action::Send(message) => {
                 let (address, request) = self.request(message).await?;
                 let reply = request.send(address).await?;
-                self.keep(reply);
+                self.keep(self.sent, reply);
             }
             Action::Begin(message) => {
                 let (address, request) = self.request(message).await?;
-                self.begun = Some(tokio::spawn(request.send(address)));
+                self.begun = Some((self.sent, tokio::spawn(request.send(address))));
             }
             Action::End => {
-                let begun = self.begun.take().ok_or("nothing was begun")?;
+                let (id, begun) = self.begun.take().ok_or("nothing was begun")?;
                 let reply = begun.await.map_err(|error| format!("the begun request failed: {error}"))??;
-                self.keep(reply);
+                self.keep(id, reply);
             }
-            Action::HangUp => self.begun.take().ok_or("nothing was begun")?.abort(),
+            Action::HangUp => self.begun.take().ok_or("nothing was begun")?.1.abort(),
             Action::Session { target, version, headers } => self.session(target, version, headers).await?,
             Action::Expect(expected) => {
-                let reply = self.reply.as_ref().ok_or("there is no reply")?;
-                judge::reply(expected, reply, self.sent, &mut self.variables)?;
+                let (id, reply) = self.reply.as_ref().ok_or("there is no reply")?;
+                judge::reply(expected, reply, *id, &mut self.variables)?;
             }
             Action::AwaitFile { name, lines } => {
                 let wanted = self.filled(lines)?;
@@ -293,9 +294,9 @@ impl<'p> Scene<'p> {
         Ok(())
     }
 
-    fn keep(&mut self, reply: Reply) {
+    fn keep(&mut self, id: u64, reply: Reply) {
         self.told.push_str(&judge::shown(&reply));
-        self.reply = Some(reply);
+        self.reply = Some((id, reply));
     }
 
     fn next_id(&mut self) -> String {

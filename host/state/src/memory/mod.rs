@@ -1,9 +1,9 @@
 //! State in this process: counts and values are gone when it ends, and no other replica sees them.
 //!
 //! One mutex a namespace and kind, not shards: a take over several buckets must see them all at once, and with one lock
-//! that needs no lock order to be right. The price is that calls of one plugin and tenant wait for each other; a take
-//! holds the lock for about 0.1 µs (`cargo test -p cardea-state --release -- --ignored --nocapture` prints it), which a
-//! stage that costs several times that to call cannot saturate.
+//! that needs no lock order to be right. The price is that calls of one plugin and tenant wait for each other. Measured on
+//! two busy cores, a take is 0.2 to 0.3 µs, whether one thread takes or four (`cargo test --release -p cardea-state --
+//! --ignored --nocapture`); the hook around it costs several times that, so it is not the lock that will be short.
 
 mod bounded;
 mod limits;
