@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use cardea_config::{Plan, TlsPlan};
 use cardea_listen::tls::Certificate;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::Signal;
 use tokio_util::sync::CancellationToken;
 
 use crate::gateway::Gateway;
@@ -21,21 +21,15 @@ pub(crate) async fn follow(
     path: PathBuf,
     gateway: Arc<Gateway>,
     certificate: Option<Arc<Certificate>>,
+    mut hangup: Signal,
     shutdown: CancellationToken,
 ) {
     let mut watch = Watch::new(files(&path, &gateway.built().plan));
-    let mut hangup = signal(SignalKind::hangup()).ok();
     loop {
-        let asked = async {
-            match &mut hangup {
-                Some(hangup) => hangup.recv().await.is_some(),
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
             () = shutdown.cancelled() => return,
             () = watch.change() => {}
-            _ = asked => tracing::info!("SIGHUP: reading the manifest again"),
+            _ = hangup.recv() => tracing::info!("SIGHUP: reading the manifest again"),
         }
         match apply(&path, &gateway).await {
             Ok(()) => watch.follow(files(&path, &gateway.built().plan)),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use cardea_config::{AdminPlan, AllowedOrigins, ListenPlan};
 use cardea_listen::tls::Certificate;
 use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::gateway::{Gateway, Parts};
@@ -41,6 +42,9 @@ async fn serve(path: PathBuf, manifest: Manifest) -> Result<(), Failure> {
         Some(plan) => Some(open_admin(plan).await?),
         None => None,
     };
+    // Whoever reads "serving" may send a signal at once.
+    let signals =
+        Signals::listen().map_err(|error| Failure::unavailable(format!("cannot listen for signals: {error}")))?;
     announce(bound.address(), certificate.is_some(), admin.as_ref().map(cardea_admin::Bound::address), &gateway);
     plan::remember(&manifest);
 
@@ -48,9 +52,10 @@ async fn serve(path: PathBuf, manifest: Manifest) -> Result<(), Failure> {
     if let Some(admin) = admin {
         tasks.spawn(admin.serve(status::of(&gateway), shutdown.clone()));
     }
-    tasks.spawn(reload::follow(path, Arc::clone(&gateway), certificate.clone(), shutdown.clone()));
+    let follow = reload::follow(path, Arc::clone(&gateway), certificate.clone(), signals.hangup, shutdown.clone());
+    tasks.spawn(follow);
     tasks.spawn(deliver::follow(Arc::clone(&gateway), manifest.data().to_path_buf(), shutdown.clone()));
-    tasks.spawn(stop_on_signal(shutdown.clone()));
+    tasks.spawn(stop_on_signal(signals.terminate, signals.interrupt, shutdown.clone()));
     let settings = settings(listen, bound.address(), certificate.as_ref())?;
     bound.serve(settings, Arc::clone(&gateway.serving), shutdown).await;
     while tasks.join_next().await.is_some() {}
@@ -131,13 +136,21 @@ fn taken(section: &str, address: SocketAddr, error: &dyn std::fmt::Display) -> F
     ))
 }
 
-async fn stop_on_signal(shutdown: CancellationToken) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        tracing::warn!("cannot listen for signals; only SIGKILL will stop this process");
-        return;
-    };
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        let [terminate, interrupt, hangup] =
+            [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()].map(signal);
+        Ok(Self { terminate: terminate?, interrupt: interrupt?, hangup: hangup? })
+    }
+}
+
+async fn stop_on_signal(mut terminate: Signal, mut interrupt: Signal, shutdown: CancellationToken) {
     tokio::select! {
         _ = terminate.recv() => tracing::info!("SIGTERM: finishing what is under way"),
         _ = interrupt.recv() => tracing::info!("SIGINT: finishing what is under way"),

@@ -166,7 +166,8 @@ section! {
         env: Variables = {};
         /// With `url` or `endpoint`: headers added to every request.
         headers: Headers = {};
-        /// Who shares one session with the server, and so, with `command`, one process.
+        /// Who shares one session with the server, and so, with `command`, one process. A server that speaks 2026-07-28
+        /// has no sessions: all clients share one connection to it, or one process.
         session: SessionScope = "client";
         /// The protocol it speaks.
         protocol: Protocol = "auto";

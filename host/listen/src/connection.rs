@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::activity::{Activity, Standing};
 use crate::front::Front;
+use crate::repoll::Repoll;
 use crate::wire::Wire;
 
 /// Serves one accepted connection to its end. `stopping` asks it to finish what it has, `killed` ends it as it is.
@@ -53,7 +54,8 @@ where
         let exchange = activity.begin(request.version());
         Arc::clone(&front).answer(request, exchange)
     });
-    let mut connection = pin!(http.serve_connection(TokioIo::new(wire), service));
+    let connection = pin!(http.serve_connection(TokioIo::new(wire), service));
+    let mut connection = Repoll::new(connection);
     let mut look = interval((limits.header_timeout.min(limits.idle_timeout) / 4).max(Duration::from_millis(10)));
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let aged = sleep_until(Instant::now() + with_jitter(limits.max_age));
@@ -61,7 +63,7 @@ where
     let mut leaving = false;
     loop {
         let leave = tokio::select! {
-            outcome = connection.as_mut() => {
+            outcome = &mut connection => {
                 if let Err(error) = outcome {
                     tracing::debug!(%error, "connection ended");
                 }
@@ -84,7 +86,7 @@ where
         };
         if leave {
             leaving = true;
-            connection.as_mut().graceful_shutdown();
+            connection.inner().graceful_shutdown();
         }
     }
 }

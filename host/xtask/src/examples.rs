@@ -11,12 +11,13 @@ use crate::{Outcome, plugins, programs};
 /// Builds the programs and runs each `examples/*/check.sh` against them.
 pub(crate) fn examples(workspace: &Workspace) -> Outcome {
     plugins::plugins(workspace)?;
+    step("programs", || programs::debug(workspace, &["cardea", "cardea-notes-server"]))?;
     step("examples", || check(workspace))
 }
 
-/// The same where the components are built already.
+/// The same with the programs that are there. Those that `cargo test` has built do: to build them once more without the
+/// features of the tests would build wasmtime once more.
 pub(crate) fn check(workspace: &Workspace) -> Outcome {
-    programs::debug(workspace, &["cardea", "cardea-notes-server"])?;
     for check in checks(workspace)? {
         eprintln!("    {}", check.display());
         run(Command::new("bash").arg(&check).arg(workspace.target.join("debug")).current_dir(&workspace.root))?;

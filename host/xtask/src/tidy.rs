@@ -31,10 +31,8 @@ pub(crate) fn tidy(workspace: &Workspace) -> Outcome {
 fn check(workspace: &Workspace, files: &[File]) -> Vec<Finding> {
     let mut findings = arrows::check(workspace);
     findings.extend(size::check(files));
-    for file in files {
-        findings.extend(text::check(file, &workspace.root));
-        findings.extend(source::check(file));
-    }
+    findings.extend(source::check(files));
+    findings.extend(files.iter().flat_map(|file| text::check(file, &workspace.root)));
     findings.sort();
     findings
 }

@@ -47,7 +47,7 @@ impl Comparison<'_> {
     fn value(&mut self, at: &str, expected: &Value, got: Option<&Value>) {
         match (expected, got) {
             (Value::String(pattern), got) if pattern.starts_with('<') && pattern.ends_with('>') => {
-                self.pattern(at, pattern, got)
+                self.pattern(at, pattern, got);
             }
             (_, None) => self.differs(at, expected, None),
             (Value::Object(members), Some(Value::Object(present))) => {

@@ -38,14 +38,18 @@ const RESERVED: [Reserved; 3] = [
     },
 ];
 
-/// What is wrong in this file, if it is a Rust one.
-pub(crate) fn check(file: &File) -> Vec<Finding> {
-    if !file.is("rs") {
-        return Vec::new();
-    }
-    let mut findings: Vec<Finding> = headless(file).into_iter().collect();
-    if is_of_the_house(&file.path) {
-        findings.extend(RESERVED.iter().flat_map(|reserved| trespasses(file, reserved)));
+/// What is wrong in the Rust files among these.
+pub(crate) fn check(files: &[File]) -> Vec<Finding> {
+    let sources: Vec<&File> = files.iter().filter(|file| file.is("rs")).collect();
+    let of_tests: Vec<String> = sources.iter().flat_map(|file| modules_of_tests(file)).collect();
+    let mut findings = Vec::new();
+    for file in sources {
+        findings.extend(headless(file));
+        let is_test =
+            of_tests.iter().any(|module| file.path == format!("{module}.rs") || in_folder(&file.path, module));
+        if !is_test && is_of_the_house(&file.path) {
+            findings.extend(RESERVED.iter().flat_map(|reserved| trespasses(file, reserved)));
+        }
     }
     findings
 }
@@ -62,16 +66,39 @@ fn headless(file: &File) -> Option<Finding> {
 
 fn trespasses<'a>(file: &'a File, reserved: &'a Reserved) -> impl Iterator<Item = Finding> + 'a {
     let at_home = reserved.rooms.iter().any(|room| file.path.starts_with(room));
-    let lines = file.text.lines().zip(1..).take_while(|(line, _)| !line.trim_start().starts_with("#[cfg(test)]"));
-    lines.filter(move |_| !at_home).filter(|(line, _)| reserved.words.iter().any(|word| code(line).contains(word))).map(
-        |(_, number)| Finding {
-            file: file.path.clone(),
-            line: number,
-            what: reserved.what.to_owned(),
-            why: reserved.why,
-            remedy: reserved.remedy,
-        },
-    )
+    let lines = file.text.lines().zip(1..).take(before_tests(&file.text));
+    let trespassing = lines.filter(|(line, _)| reserved.words.iter().any(|word| code(line).contains(word)));
+    trespassing.filter(move |_| !at_home).map(|(_, number)| Finding {
+        file: file.path.clone(),
+        line: number,
+        what: reserved.what.to_owned(),
+        why: reserved.why,
+        remedy: reserved.remedy,
+    })
+}
+
+/// How many lines stand before the file's own module of tests, which is its last by custom.
+fn before_tests(text: &str) -> usize {
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let opens = |pair: &[&str]| pair[0] == "#[cfg(test)]" && pair[1].starts_with("mod ") && pair[1].contains('{');
+    lines.windows(2).position(opens).unwrap_or(lines.len())
+}
+
+/// The modules of tests that this file declares and other files hold, as paths without `.rs`.
+fn modules_of_tests(file: &File) -> Vec<String> {
+    let (folder, name) = file.path.rsplit_once('/').unwrap_or(("", &file.path));
+    let home = match name {
+        "lib.rs" | "main.rs" | "mod.rs" => folder.to_owned(),
+        _ => format!("{folder}/{}", name.trim_end_matches(".rs")),
+    };
+    let lines: Vec<&str> = file.text.lines().map(str::trim).collect();
+    let declared = lines.windows(2).filter(|pair| pair[0] == "#[cfg(test)]");
+    let names = declared.filter_map(|pair| pair[1].strip_prefix("mod ")?.strip_suffix(';'));
+    names.map(|name| format!("{home}/{name}")).collect()
+}
+
+fn in_folder(path: &str, folder: &str) -> bool {
+    path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// Programs beside the house (tests, examples) are their own masters, and so is what runs while cargo builds: scripts and macros.
@@ -90,9 +117,12 @@ fn code(line: &str) -> &str {
 mod tests {
     use super::*;
 
+    fn file(path: &str, text: &str) -> File {
+        File { path: path.to_owned(), text: text.to_owned() }
+    }
+
     fn complaints(path: &str, text: &str) -> Vec<(usize, String)> {
-        let file = File { path: path.to_owned(), text: text.to_owned() };
-        check(&file).into_iter().map(|finding| (finding.line, finding.what)).collect()
+        check(&[file(path, text)]).into_iter().map(|finding| (finding.line, finding.what)).collect()
     }
 
     #[test]
@@ -128,5 +158,20 @@ mod tests {
             complaints("host/dial/src/a.rs", "//! A.\n// not std::env\n#[cfg(test)]\nmod tests { use std::env; }"),
             []
         );
+    }
+
+    #[test]
+    fn modules_of_tests_are_free_wherever_they_stand_and_what_follows_their_declaration_is_not() {
+        let reads = "//! A.\nstd::env::args();\n";
+        let files = [
+            file("host/dial/src/lib.rs", "//! A.\n#[cfg(test)]\nmod cases;\nuse std::env;\n"),
+            file("host/dial/src/cases/mod.rs", reads),
+            file("host/dial/src/cases/given.rs", reads),
+            file("host/dial/src/door.rs", "//! A.\n#[cfg(test)]\nmod tests;\n"),
+            file("host/dial/src/door/tests.rs", reads),
+            file("host/dial/src/tests.rs", reads),
+        ];
+        let found: Vec<_> = check(&files).into_iter().map(|finding| (finding.file, finding.line)).collect();
+        assert_eq!(found, [("host/dial/src/lib.rs".to_owned(), 4), ("host/dial/src/tests.rs".to_owned(), 2)]);
     }
 }
