@@ -21,6 +21,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+/// A call makes many small allocations on one thread and frees some on another. glibc spends a quarter of the gateway's
+/// own time on them (`perf record`, zero stages, 4 connections).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// One door between MCP clients and MCP servers.
 #[derive(Parser)]
 #[command(name = "cardea", version, about, max_term_width = 100)]

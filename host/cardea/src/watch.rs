@@ -79,7 +79,7 @@ fn watcher(changed: &Arc<Notify>) -> Option<RecommendedWatcher> {
     let matters = |event: &notify::Result<notify::Event>| !matches!(event, Ok(event) if event.kind.is_access());
     notify::recommended_watcher(move |event| {
         if matters(&event) {
-            changed.notify_one()
+            changed.notify_one();
         }
     })
     .inspect_err(|error| tracing::warn!(%error, "cannot watch files; looking every {LOOK:?} instead"))
