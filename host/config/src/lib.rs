@@ -3,7 +3,7 @@
 //! [`read`] takes the text and answers with a [`Plan`], or with a [`Report`] of every problem at once, each with its place.
 //! Nothing is run here and nothing outside is touched: the environment and the files come in through [`World`].
 //!
-//! Every key is declared once, in `manifest.rs`; the reader, the suggestions for unknown keys, [`schema`] and [`reference`]
+//! Every key is declared once, in `manifest.rs`; the reader, the suggestions for unknown keys, [`schema`] and [`reference()`]
 //! all work from those declarations. `plan` then says what the keys mean together.
 
 use std::io;
