@@ -28,7 +28,7 @@
 //! and nothing else, so a plugin that never asks the limiter needs no grant for it. Modules carry the names of
 //! `wit/`: [`call`], [`reply`], [`subject`], [`kv`] and so on.
 //!
-//! Away from wasm, with the feature `testing`, the same calls go to a scripted host: see [`testing`].
+//! Away from wasm, with the feature `testing`, the same calls go to a scripted host: see `testing`.
 
 #![allow(
     clippy::result_large_err,

@@ -11,13 +11,16 @@ use futures_util::future::BoxFuture;
 
 pub type Diary = Arc<Mutex<Vec<String>>>;
 
+type OnCall = dyn Fn(&Call) -> HookResult<CallVerdict> + Send + Sync;
+type OnReply = dyn Fn(&Call, &Reply) -> HookResult<ReplyVerdict> + Send + Sync;
+
 pub struct FakeStage {
     pub name: Arc<str>,
     pub role: Role,
     pub hooks: Hooks,
     pub diary: Diary,
-    pub call: Box<dyn Fn(&Call) -> HookResult<CallVerdict> + Send + Sync>,
-    pub reply: Box<dyn Fn(&Call, &Reply) -> HookResult<ReplyVerdict> + Send + Sync>,
+    pub call: Box<OnCall>,
+    pub reply: Box<OnReply>,
     pub keep: Box<dyn Fn(&Item) -> bool + Send + Sync>,
     pub journal: bool,
 }
