@@ -92,7 +92,7 @@ pub(crate) async fn assemble(
     let registry = registry(plan, &endpoints, &mut report);
     let (Some(registry), true) = (registry, report.is_empty()) else { return Err(report) };
     let placed = stages.iter().map(placed).collect();
-    let chain = Chain::new(placed, number, Arc::clone(&parts.journal) as Arc<dyn cardea_chain::Recorder>);
+    let chain = Chain::new(placed, number, Arc::clone(&parts.recorder));
     let directories = directories(plan, &registry);
     let generation = Generation { number, chain: Arc::new(chain), endpoints: directories };
     Ok(Built { generation: Arc::new(generation), plan: plan.clone(), stages, registry, endpoints })

@@ -31,12 +31,12 @@ pub(crate) async fn follow(gateway: Arc<Gateway>, data: PathBuf, shutdown: Cance
         for loaded in takers {
             let reader =
                 readers.entry(loaded.plan.name.clone()).or_insert_with(|| Reader::open(&data, &loaded.plan.name));
-            reader.step(&gateway.parts.journal, &loaded.stage).await;
+            reader.step(&gateway.journal, &loaded.stage).await;
         }
         let behind = readers.values().map(|reader| reader.cursor).min().unwrap_or(u64::MAX);
         tokio::select! {
             () = shutdown.cancelled() => return,
-            () = gateway.parts.journal.wait_for(behind), if behind != u64::MAX => {}
+            () = gateway.journal.wait_for(behind), if behind != u64::MAX => {}
             () = tokio::time::sleep(LOOK) => {}
         }
     }

@@ -4,10 +4,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
+use cardea_chain::{Record, Recorder};
 use cardea_ledger::Journal;
 use cardea_listen::Generation;
 use cardea_plugin::{Engine, EngineSettings};
 use cardea_state::Memory;
+use futures_util::future::BoxFuture;
 
 use crate::Failure;
 use crate::assemble::Built;
@@ -19,26 +21,50 @@ pub(crate) struct Parts {
     pub(crate) engine: Arc<Engine>,
     /// Counters and key-values.
     pub(crate) memory: Arc<Memory>,
-    /// The journal.
-    pub(crate) journal: Arc<Journal>,
+    /// Takes the records of calls.
+    pub(crate) recorder: Arc<dyn Recorder>,
 }
 
 impl Parts {
-    /// Opens everything a gateway keeps under its data directory.
-    pub(crate) fn open(manifest: &Manifest) -> Result<Self, Failure> {
-        let data = manifest.data();
-        let engine = Engine::new(EngineSettings { cache_dir: Some(data.join("code")), ..EngineSettings::default() })
+    /// Opens what the gateway keeps under its data directory.
+    pub(crate) fn open(manifest: &Manifest, recorder: Arc<dyn Recorder>) -> Result<Self, Failure> {
+        let cache_dir = Some(manifest.data().join("code"));
+        let engine = Engine::new(EngineSettings { cache_dir, ..EngineSettings::default() })
             .map_err(|error| Failure::unavailable(format!("cannot start the wasm engine: {error}")))?;
-        let journal = Journal::open(&data.join("journal"), cardea_ledger::Settings::default())
-            .map_err(|error| Failure::unavailable(format!("cannot open the journal in {}: {error}", data.display())))?;
-        Ok(Self { engine, memory: Arc::new(Memory::default()), journal })
+        Ok(Self { engine, memory: Arc::new(Memory::default()), recorder })
     }
+
+    /// The same for a command that serves no call. It must not open the journal: a gateway may be writing it, and a line
+    /// that is half written would be taken for a torn one.
+    pub(crate) fn for_trial(manifest: &Manifest) -> Result<Self, Failure> {
+        Self::open(manifest, Arc::new(NoCalls))
+    }
+}
+
+/// Opens the journal under the data directory.
+pub(crate) fn open_journal(manifest: &Manifest) -> Result<Arc<Journal>, Failure> {
+    let data = manifest.data();
+    Journal::open(&data.join("journal"), cardea_ledger::Settings::default())
+        .map_err(|error| Failure::unavailable(format!("cannot open the journal in {}: {error}", data.display())))
+}
+
+/// The recorder where no call is walked.
+struct NoCalls;
+
+impl Recorder for NoCalls {
+    fn record(&self, _: Box<Record>) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
+    fn record_now(&self, _: Box<Record>) {}
 }
 
 /// The gateway while it serves.
 pub(crate) struct Gateway {
     /// The long-lived parts.
     pub(crate) parts: Parts,
+    /// The journal.
+    pub(crate) journal: Arc<Journal>,
     /// What serves now, as the listener sees it.
     pub(crate) serving: Arc<ArcSwap<Generation>>,
     built: ArcSwap<Built>,
@@ -56,9 +82,10 @@ pub(crate) struct Reload {
 
 impl Gateway {
     /// A gateway that serves its first generation.
-    pub(crate) fn new(parts: Parts, first: Built) -> Self {
+    pub(crate) fn new(parts: Parts, journal: Arc<Journal>, first: Built) -> Self {
         Self {
             parts,
+            journal,
             serving: Arc::new(ArcSwap::new(Arc::clone(&first.generation))),
             built: ArcSwap::from_pointee(first),
             last: Mutex::new(Reload { at: SystemTime::now(), problem: None }),

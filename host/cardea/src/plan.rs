@@ -11,7 +11,7 @@ use crate::{Failure, log};
 pub(crate) fn run(path: &Path) -> Result<(), Failure> {
     let manifest = Manifest::read(path)?;
     let built = crate::serve::runtime()?.block_on(async {
-        let parts = Parts::open(&manifest)?;
+        let parts = Parts::for_trial(&manifest)?;
         assemble::assemble(&parts, &manifest, 1, None).await.map_err(|report| manifest.wrong(&report))
     })?;
     let mut text = match remembered(&manifest) {

@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::gateway::{Gateway, Parts};
+use crate::gateway::{Gateway, Parts, open_journal};
 use crate::manifest::Manifest;
 use crate::{Failure, assemble, deliver, log, plan, reload, status};
 
@@ -30,12 +30,13 @@ pub(crate) fn runtime() -> Result<Runtime, Failure> {
 }
 
 async fn serve(path: PathBuf, manifest: Manifest) -> Result<(), Failure> {
-    let parts = Parts::open(&manifest)?;
+    let journal = open_journal(&manifest)?;
+    let parts = Parts::open(&manifest, Arc::clone(&journal) as Arc<dyn cardea_chain::Recorder>)?;
     let first = assemble::assemble(&parts, &manifest, 1, None).await.map_err(|report| manifest.wrong(&report))?;
     let listen = &manifest.plan.listen;
     let certificate = certificate(listen)?;
     let bound = cardea_listen::bind(listen.address).await.map_err(|error| taken("[listen]", listen.address, &error))?;
-    let gateway = Arc::new(Gateway::new(parts, first));
+    let gateway = Arc::new(Gateway::new(parts, journal, first));
     let shutdown = CancellationToken::new();
 
     let admin = match &manifest.plan.admin {
@@ -60,7 +61,7 @@ async fn serve(path: PathBuf, manifest: Manifest) -> Result<(), Failure> {
     bound.serve(settings, Arc::clone(&gateway.serving), shutdown).await;
     while tasks.join_next().await.is_some() {}
     gateway.built().close().await;
-    gateway.parts.journal.close().await;
+    gateway.journal.close().await;
     tracing::info!("stopped");
     Ok(())
 }

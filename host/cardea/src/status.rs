@@ -54,7 +54,7 @@ impl Status for OfGateway {
             "generation": built.generation.number,
             "lastReload": { "atMs": millis, "ok": last.problem.is_none(), "problem": last.problem },
             "stages": stages,
-            "journal": { "lost": gateway.parts.journal.lost() },
+            "journal": { "lost": gateway.journal.lost() },
         })
     }
 }
