@@ -211,8 +211,9 @@ fn registry(plan: &Plan, endpoints: &Endpoints, report: &mut Report) -> Option<R
         .ok()
 }
 
-fn directories(plan: &Plan, registry: &Registry) -> HashMap<String, Arc<dyn Directory>> {
-    let all = (ALL_SERVERS.to_owned(), registry.all());
-    let each = plan.servers.iter().filter_map(|server| Some((one_server(&server.name), registry.one(&server.name)?)));
+fn directories(plan: &Plan, registry: &Registry) -> HashMap<Arc<str>, Arc<dyn Directory>> {
+    let all = (Arc::from(ALL_SERVERS), registry.all());
+    let one = |name: &str| Some((Arc::from(one_server(name)), registry.one(name)?));
+    let each = plan.servers.iter().filter_map(|server| one(&server.name));
     each.chain([all]).collect()
 }

@@ -29,17 +29,19 @@ pub enum Event {
 
 /// Where notifications of a call go. Bounded: a client that reads slowly slows its server down, and nobody else.
 #[derive(Clone, Debug)]
-pub struct Outlet(mpsc::Sender<Notification>);
+pub struct Outlet(mpsc::Sender<Box<Notification>>);
 
 impl Outlet {
     /// An outlet and the end it leads to.
-    pub fn new(bound: usize) -> (Self, mpsc::Receiver<Notification>) {
+    ///
+    /// Boxed, because a channel makes room for 32 at once, and most calls send none.
+    pub fn new(bound: usize) -> (Self, mpsc::Receiver<Box<Notification>>) {
         let (sender, receiver) = mpsc::channel(bound);
         (Self(sender), receiver)
     }
 
     /// Lets a notification out. Without a reader it is gone, which is what a client that left asked for.
     pub async fn send(&self, notification: Notification) {
-        let _ = self.0.send(notification).await;
+        let _ = self.0.send(Box::new(notification)).await;
     }
 }

@@ -36,5 +36,5 @@ pub use stage::{
     ReplyVerdict, Role, Stage,
 };
 pub use subject::{Credential, Peer, Subject};
-pub use upstream::{Directory, Endpoint, Health, Place, Target, Upstream};
+pub use upstream::{Directory, Endpoint, Health, Load, Place, Target, Upstream};
 pub use wording::{Wording, code};

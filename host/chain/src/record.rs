@@ -129,7 +129,8 @@ impl Step {
 
 /// The record while the call walks. Dropping it unfinished records a cancelled call: the client is gone, the fact is not.
 pub(crate) struct Trail {
-    call: Arc<Call>,
+    /// None while the walk changes the call, and where nothing is recorded.
+    call: Option<Arc<Call>>,
     generation: u64,
     recorder: Option<Arc<dyn Recorder>>,
     started: Instant,
@@ -146,7 +147,7 @@ impl Trail {
         steps: Vec<Step>,
     ) -> Self {
         Self {
-            call: Arc::clone(call),
+            call: recorder.is_some().then(|| Arc::clone(call)),
             generation,
             recorder,
             started: Instant::now(),
@@ -159,8 +160,13 @@ impl Trail {
     /// Follows the call: the record shows what room 4 and the stages made of it.
     pub(crate) fn follow(&mut self, call: &Arc<Call>) {
         if self.recorder.is_some() {
-            self.call = Arc::clone(call);
+            self.call = Some(Arc::clone(call));
         }
+    }
+
+    /// Lets go of the call, to be told of it again by [`follow`](Self::follow).
+    pub(crate) fn let_go(&mut self) {
+        self.call = None;
     }
 
     pub(crate) fn step(&mut self, step: Step) {
@@ -183,15 +189,17 @@ impl Trail {
     /// Records the end, waiting if the journal's queue is full: this stands before the reply leaves.
     pub(crate) async fn finish(mut self, reply: &Reply) {
         if let Some(recorder) = self.recorder.take() {
-            recorder.record(Box::new(self.record(Some(reply)))).await;
+            if let Some(record) = self.record(Some(reply)) {
+                recorder.record(Box::new(record)).await;
+            }
         }
     }
 
-    fn record(&mut self, reply: Option<&Reply>) -> Record {
-        let call = &self.call;
+    fn record(&mut self, reply: Option<&Reply>) -> Option<Record> {
+        let call = self.call.take()?;
         let document = reply.map(|reply| reply.document(&call.method, call.name.as_deref())).unwrap_or_default();
         let (outcome, blame, detail, reason) = verdict(reply);
-        Record {
+        Some(Record {
             at_ms: millis(call.received),
             call: call.id.to_string(),
             generation: self.generation,
@@ -211,14 +219,16 @@ impl Trail {
             bytes_out: document.len(),
             payload: payload(&self.includes, call.params(), &document),
             notes: std::mem::take(&mut self.notes),
-        }
+        })
     }
 }
 
 impl Drop for Trail {
     fn drop(&mut self) {
         if let Some(recorder) = self.recorder.take() {
-            recorder.record_now(Box::new(self.record(None)));
+            if let Some(record) = self.record(None) {
+                recorder.record_now(Box::new(record));
+            }
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use cardea_message::Mark;
 use futures_util::future::BoxFuture;
 
 use crate::{Call, Candidate, Exchange, Fault, ItemKind};
@@ -13,8 +14,13 @@ pub trait Upstream: Send + Sync + 'static {
     /// Opens an exchange. Returning means the call is under way or ended; dropping the future or the exchange cancels it.
     fn open<'a>(&'a self, call: &'a Arc<Call>) -> BoxFuture<'a, Result<Exchange, Fault>>;
 
-    /// How it fares, for readiness and routing.
+    /// How it fares, for readiness.
     fn health(&self) -> Health;
+
+    /// How busy it is and whether it is worth asking now, for routing.
+    fn load(&self) -> Load {
+        Load { in_flight: 0, latency_us: 0, healthy: !matches!(self.health(), Health::Down { .. }) }
+    }
 
     /// A client's session is over: what was kept for it alone can go.
     fn session_ended(&self, _session: &str) {}
@@ -42,13 +48,32 @@ pub enum Health {
     },
 }
 
+/// What changes about an upstream from call to call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Load {
+    /// Calls under way.
+    pub in_flight: u32,
+    /// Moving average to the first byte, microseconds; 0 before the first.
+    pub latency_us: u64,
+    /// Whether it is worth asking.
+    pub healthy: bool,
+}
+
 /// One address of a server.
 #[derive(Clone)]
 pub struct Endpoint {
-    /// What `on-route` sees of it.
+    /// What the manifest says of it, as `on-route` sees it; its load is the upstream's to tell.
     pub facts: Candidate,
     /// Who takes the call.
     pub upstream: Arc<dyn Upstream>,
+}
+
+impl Endpoint {
+    /// What `on-route` sees of it now.
+    pub fn candidate(&self) -> Candidate {
+        let Load { in_flight, latency_us, healthy } = self.upstream.load();
+        Candidate { in_flight, latency_us, healthy, ..self.facts.clone() }
+    }
 }
 
 /// Where a call goes.
@@ -85,6 +110,13 @@ pub trait Directory: Send + Sync + 'static {
 
     /// The definition of an item as last seen by this subject, for `catalog.get`.
     fn definition(&self, call: &Call, kind: ItemKind, id: &str) -> Option<Bytes>;
+
+    /// The arguments that the tool of a `tools/call` wants repeated in headers; none if the house has not seen the tool.
+    /// Asked twice on every such call, so a directory answers from what it has read before.
+    fn marks(&self, call: &Call) -> Option<Arc<[Mark]>> {
+        let definition = self.definition(call, ItemKind::Tool, call.name.as_deref()?)?;
+        Some(Mark::all_in(&definition).into())
+    }
 
     /// A client's session is over: told on to the upstreams.
     fn session_ended(&self, _session: &str) {}

@@ -63,15 +63,22 @@ impl Walk<'_> {
 
     /// Room 4's finding goes into the call: from here on, names and params are the server's.
     fn address(&mut self, target: &Target) {
-        let call = Arc::make_mut(&mut self.call);
-        call.server.clone_from(&target.server);
-        call.native_name.clone_from(&target.native_name);
-        if let Some(params) = &target.params {
-            call.params = Some(params.clone());
-        }
-        if let Some(timeout) = target.call_timeout {
-            call.deadline = call.deadline.within(timeout);
-        }
+        self.change(|call| {
+            call.server.clone_from(&target.server);
+            call.native_name.clone_from(&target.native_name);
+            if let Some(params) = &target.params {
+                call.params = Some(params.clone());
+            }
+            if let Some(timeout) = target.call_timeout {
+                call.deadline = call.deadline.within(timeout);
+            }
+        });
+    }
+
+    /// Between hooks nobody but the record holds the call; it lets go for the moment, so that nothing is copied.
+    fn change(&mut self, change: impl FnOnce(&mut Call)) {
+        self.trail.let_go();
+        change(Arc::make_mut(&mut self.call));
         self.trail.follow(&self.call);
     }
 
@@ -109,22 +116,22 @@ impl Walk<'_> {
     async fn ask(&mut self, target: &Target) -> Result<Reply, Fault> {
         let endpoint = self.choose(&target.endpoints).await?;
         let mut deadline = self.call.deadline;
-        let whom = endpoint.facts.id.clone();
+        let whom = &endpoint.facts.id;
         let opened = timeout_at(deadline.at(), endpoint.upstream.open(&self.call)).await;
-        let mut events = match opened.map_err(|_| Fault::deadline(&whom))?? {
+        let mut events = match opened.map_err(|_| Fault::deadline(whom))?? {
             Exchange::Ended(response) => return Ok(Reply::from_server(response)),
             Exchange::Composed(result) => return Ok(Reply::from_house(result)),
             Exchange::Open(events) => events,
         };
         loop {
-            match timeout_at(deadline.at(), events.next()).await.map_err(|_| Fault::deadline(&whom))? {
+            match timeout_at(deadline.at(), events.next()).await.map_err(|_| Fault::deadline(whom))? {
                 Some(Ok(Event::Notification(notification))) => {
                     deadline.extend();
                     self.outlet.send(notification).await;
                 }
                 Some(Ok(Event::End(response))) => return Ok(Reply::from_server(response)),
                 Some(Err(fault)) => return Err(fault),
-                None => return Err(ended_early(&whom)),
+                None => return Err(ended_early(whom)),
             }
         }
     }
@@ -133,7 +140,7 @@ impl Walk<'_> {
     async fn choose<'t>(&mut self, endpoints: &'t [Endpoint]) -> Result<&'t Endpoint, Fault> {
         let router = self.chain.stages.iter().find(|p| p.stage.hooks().has(Hook::Route) && p.matcher.call(&self.call));
         if let Some(placed) = router {
-            let candidates: Vec<Candidate> = endpoints.iter().map(|endpoint| endpoint.facts.clone()).collect();
+            let candidates: Vec<Candidate> = endpoints.iter().map(Endpoint::candidate).collect();
             let started = Instant::now();
             match placed.stage.choose(&self.call, &candidates).await {
                 Ok(done) => {
@@ -151,8 +158,9 @@ impl Walk<'_> {
                 }
             }
         }
-        let healthy = endpoints.iter().find(|endpoint| endpoint.facts.healthy);
-        healthy.or_else(|| endpoints.first()).ok_or_else(|| no_endpoint("the registry"))
+        let healthy = || endpoints.iter().find(|endpoint| endpoint.upstream.load().healthy);
+        let chosen = if endpoints.len() > 1 { healthy() } else { None };
+        chosen.or_else(|| endpoints.first()).ok_or_else(|| no_endpoint("the registry"))
     }
 
     /// Room 8, in reverse order, for the stages whose turn came. Lists are thinned out first: what a subject may not see
@@ -261,8 +269,7 @@ impl Walk<'_> {
     fn commit(&mut self, placed: &Placed, mut effects: Effects, mut step: Step) {
         step.edited = std::mem::take(&mut effects.edited);
         if let Some(params) = effects.params.take() {
-            Arc::make_mut(&mut self.call).params = Some(params);
-            self.trail.follow(&self.call);
+            self.change(|call| call.params = Some(params));
         }
         self.commit_but_edits(placed, effects, step);
     }
@@ -272,7 +279,7 @@ impl Walk<'_> {
         self.trail.commit(placed.stage.name(), &mut effects);
         self.held.append(&mut effects.held);
         if !effects.scratch.is_empty() {
-            Arc::make_mut(&mut self.call).scratch.commit(placed.stage.name(), effects.scratch);
+            self.change(|call| call.scratch.commit(placed.stage.name(), effects.scratch));
         }
     }
 

@@ -1,8 +1,9 @@
 //! A back door: everything about calling a server that does not depend on what leads there.
 
-use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwapOption;
 use cardea_chain::{Call, Exchange, Fault, FaultKind, Health};
 use cardea_message::{Era, Method};
 use futures_util::future::join_all;
@@ -25,6 +26,7 @@ pub(crate) struct Door<T: Transport> {
     idle_timeout: Duration,
     sessions: Sessions<T::Connection>,
     verdict: Mutex<Option<Flight<Verdict<T::Connection>>>>,
+    settled: ArcSwapOption<Settled<T::Connection>>,
     health: Mutex<Health>,
     sweeping: Once,
     blame: Blame,
@@ -36,6 +38,12 @@ struct Verdict<C> {
     until: Instant,
     /// The session the probe came about on: the first who needs one takes it.
     spare: Arc<Mutex<Option<Session<C>>>>,
+}
+
+/// A modern server's connection, for as long as the probe is believed. Whoever keeps the sessions may close it meanwhile.
+struct Settled<C> {
+    session: Weak<Session<C>>,
+    until: Instant,
 }
 
 /// What is the same for every kind of door.
@@ -56,6 +64,7 @@ impl<T: Transport> Door<T> {
             sessions: Sessions::new(terms.max_sessions, &blame),
             opening: terms.opening,
             verdict: Mutex::default(),
+            settled: ArcSwapOption::empty(),
             health: Mutex::new(Health::Unknown),
             sweeping: Once::new(),
             blame,
@@ -102,11 +111,21 @@ impl<T: Transport> Door<T> {
     }
 
     async fn exchange(self: &Arc<Self>, call: &Arc<Call>) -> Result<Exchange, Fault> {
-        let verdict = self.verdict().await?;
-        if call.method == Method::SERVER_DISCOVER {
-            return Ok(Exchange::Composed(verdict.greeting.discovered.clone()));
-        }
-        let (key, session) = self.session(call, verdict).await?;
+        let (key, session) = match self.settled(call) {
+            Some(session) => (None, session),
+            None => {
+                let verdict = self.verdict().await?;
+                if call.method == Method::SERVER_DISCOVER {
+                    return Ok(Exchange::Composed(verdict.greeting.discovered.clone()));
+                }
+                let until = verdict.until;
+                let (key, session) = self.session(call, verdict).await?;
+                if session.greeting.era == Era::Modern {
+                    self.settled.store(Some(Arc::new(Settled { session: Arc::downgrade(&session), until })));
+                }
+                (key, session)
+            }
+        };
         let mut outcome = session.call(call).await;
         if let (Err(failure), Some(key)) = (&outcome, &key)
             && failure.kind == FailureKind::SessionUnknown
@@ -129,6 +148,15 @@ impl<T: Transport> Door<T> {
                 Err(failure.fault)
             }
         }
+    }
+
+    /// The connection to a modern server, which all calls share, as the last call found it: no lock and no wait.
+    fn settled(&self, call: &Call) -> Option<Arc<Session<T::Connection>>> {
+        let settled = self.settled.load();
+        let Settled { session, until } = settled.as_deref()?;
+        let session = session.upgrade()?;
+        let holds = call.method != Method::SERVER_DISCOVER && session.is_open() && Instant::now() < *until;
+        holds.then_some(session)
     }
 
     /// The session for a call, with its key if it is shared.
@@ -201,6 +229,7 @@ impl<T: Transport> Door<T> {
     }
 
     fn forget(&self) {
+        self.settled.store(None);
         let mut verdict = locked(&self.verdict);
         // One that is being found out already is not old.
         if verdict.as_ref().is_some_and(|flight| flight.peek().is_some()) {
@@ -232,7 +261,11 @@ impl<T: Transport> Door<T> {
     }
 
     fn is_up(&self, era: Era) {
-        *locked(&self.health) = Health::Up { era: era_word(era) };
+        let up = Health::Up { era: era_word(era) };
+        let mut health = locked(&self.health);
+        if *health != up {
+            *health = up;
+        }
     }
 
     fn note(&self, fault: &Fault) {

@@ -7,7 +7,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use cardea_chain::Fault;
 use cardea_message::{ErrorObject, Method, Pointer, Response, Version, compose, error, json, meta};
-use http::HeaderMap;
 use tokio::time::timeout;
 
 use crate::Protocol;
@@ -15,7 +14,7 @@ use crate::blame::Blame;
 use crate::greeting::{Greeting, legacy_version};
 use crate::mirror;
 use crate::session::{Line, Session};
-use crate::wire::{Connection, Failure, FailureKind, Transport};
+use crate::wire::{Connection, Failure, FailureKind, Headers, Transport};
 
 /// How a server is first spoken to.
 #[derive(Clone, Debug)]
@@ -122,7 +121,7 @@ impl Opening {
             "clientInfo": { "name": "cardea", "version": env!("CARGO_PKG_VERSION") },
         });
         let params = params.to_string();
-        let asked = line.request(Method::INITIALIZE, Some(params.as_bytes()), HeaderMap::new(), &self.blame);
+        let asked = line.request(Method::INITIALIZE, Some(params.as_bytes()), Headers::new(), &self.blame);
         let response = self.within("initialize", asked).await?.map_err(|failure| failure.fault)?;
         let Some(result) = response.result() else {
             let error = response.error().unwrap_or_default();

@@ -1,19 +1,21 @@
 //! A connection after the first words were said: one session with a legacy server, or the connection to a modern one.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
 use cardea_chain::{Call, Event, Exchange, Fault};
 use cardea_message::{Era, Id, Method, Response, compose};
 use futures_util::{StreamExt, future};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderName, HeaderValue};
 use tokio::sync::{Mutex, OwnedSemaphorePermit};
 
 use crate::blame::Blame;
 use crate::greeting::Greeting;
-use crate::wire::{Connection, Failure, FailureKind, Incoming, Outgoing};
+use crate::wire::{Connection, Failure, FailureKind, Headers, Incoming, Outgoing};
 use crate::{mirror, translate};
+
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// A connection and the ids that were used on it.
 pub(crate) struct Line<C> {
@@ -27,6 +29,8 @@ pub(crate) struct Session<C> {
     pub(crate) greeting: Arc<Greeting>,
     /// Its share of what the manifest allows to be open.
     pub(crate) room: Option<OwnedSemaphorePermit>,
+    /// Whether a call was made on it since [`was_used`](Self::was_used) was last asked.
+    used: AtomicBool,
     /// The log level the server was last told.
     level: Mutex<Option<Box<str>>>,
     trace_in_meta: bool,
@@ -47,7 +51,7 @@ impl<C: Connection> Line<C> {
         &self,
         method: Method,
         params: Option<&[u8]>,
-        headers: HeaderMap,
+        headers: Headers,
         blame: &Blame,
     ) -> Result<Response, Failure> {
         let id = self.next_id();
@@ -60,15 +64,21 @@ impl<C: Connection> Line<C> {
 impl<C: Connection> Session<C> {
     pub(crate) fn new(line: Arc<Line<C>>, greeting: Greeting, trace_in_meta: bool, blame: &Blame) -> Self {
         let (greeting, blame, level) = (Arc::new(greeting), blame.clone(), Mutex::default());
-        Self { line, greeting, room: None, level, trace_in_meta, blame }
+        Self { line, greeting, room: None, used: AtomicBool::new(true), level, trace_in_meta, blame }
     }
 
     pub(crate) fn is_open(&self) -> bool {
         self.line.connection.is_open()
     }
 
+    /// Whether a call was made on it since this was last asked.
+    pub(crate) fn was_used(&self) -> bool {
+        self.used.swap(false, Ordering::Relaxed)
+    }
+
     /// Makes a call. The exchange keeps the session open.
     pub(crate) async fn call(self: &Arc<Self>, call: &Arc<Call>) -> Result<Exchange, Failure> {
+        self.used.store(true, Ordering::Relaxed);
         self.tell_level(call).await?;
         let id = self.line.next_id();
         let params = translate::params(call, self.greeting.era, id, self.trace_in_meta);
@@ -104,14 +114,14 @@ impl<C: Connection> Session<C> {
         }
     }
 
-    fn headers(&self, call: &Call, params: Option<&[u8]>) -> HeaderMap {
-        let mut headers = HeaderMap::new();
+    fn headers(&self, call: &Call, params: Option<&[u8]>) -> Headers {
+        let mut headers = Headers::new();
         if self.greeting.era == Era::Modern {
             headers = mirror::headers(&call.method, params);
-            headers.extend(mirror::arguments(call, params));
+            mirror::add_arguments(&mut headers, call, params);
         }
         if let Some(trace) = call.traceparent.as_deref().and_then(|trace| HeaderValue::from_str(trace).ok()) {
-            headers.insert("traceparent", trace);
+            headers.push((TRACEPARENT, trace));
         }
         headers
     }
@@ -127,7 +137,7 @@ impl<C: Connection> Session<C> {
             return Ok(());
         }
         let params: Bytes = serde_json::json!({ "level": wanted }).to_string().into();
-        let asked = self.line.request(Method::LOGGING_SET_LEVEL, Some(&params), HeaderMap::new(), &self.blame);
+        let asked = self.line.request(Method::LOGGING_SET_LEVEL, Some(&params), Headers::new(), &self.blame);
         let answer = asked.await?;
         if let Some(error) = answer.error() {
             tracing::debug!(server = %self.blame.server(), "log level not taken: {}", String::from_utf8_lossy(&error));

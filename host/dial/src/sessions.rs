@@ -108,7 +108,7 @@ impl<C: Connection> Sessions<C> {
     /// Takes out the sessions nobody has used for so long.
     pub(crate) fn take_idle(&self, idle: Duration) -> Vec<Arc<Session<C>>> {
         let mut slots = self.slots();
-        slots.values_mut().filter(|slot| slot.in_use()).for_each(|slot| slot.used = Instant::now());
+        slots.values_mut().filter(|slot| slot.was_used()).for_each(|slot| slot.used = Instant::now());
         let taken = slots.extract_if(|_, slot| slot.used.elapsed() >= idle || !slot.usable());
         taken.filter_map(|(_, slot)| slot.into_session()).collect()
     }
@@ -132,11 +132,11 @@ impl<C: Connection> Slot<C> {
         }
     }
 
-    /// Whether someone beside the slot holds the session.
-    fn in_use(&self) -> bool {
+    /// Whether someone beside the slot holds the session, or made a call on it since the last look.
+    fn was_used(&self) -> bool {
         match self.flight.peek() {
             None => true,
-            Some(Ok(session)) => Arc::strong_count(session) > 1,
+            Some(Ok(session)) => session.was_used() || Arc::strong_count(session) > 1,
             Some(Err(_)) => false,
         }
     }

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use cardea_chain::{Call, Client, Fault};
-use cardea_message::meta::{self, Envelope, MetaEdit};
+use cardea_message::meta::{self, Envelope, Meta, MetaEdit};
 use cardea_message::{Era, ErrorObject, Message, Method, Notification, Outcome, Pointer, Response, Splice, Version};
 use cardea_message::{error, json};
 
@@ -12,39 +12,41 @@ use crate::greeting::Greeting;
 
 /// The `params` a server gets: `_meta` in the words of its era, with the gateway's own progress token.
 pub(crate) fn params(call: &Call, server: Era, id: u64, trace_in_meta: bool) -> Option<Bytes> {
-    let mut edit = MetaEdit { remove: vec![meta::PROGRESS_TOKEN.to_owned()], ..MetaEdit::default() };
+    let said = Meta::of(call.params.as_ref());
+    let mut edit = MetaEdit { remove: vec![meta::PROGRESS_TOKEN.into()], ..MetaEdit::default() };
     if call.client.progress_token.is_some() {
-        edit.set.push((meta::PROGRESS_TOKEN.to_owned(), id.to_string().into()));
+        edit.set.push((meta::PROGRESS_TOKEN.into(), id.to_string().into()));
     }
     if let Some(trace) = call.traceparent.as_deref().filter(|_| trace_in_meta) {
-        edit.set.push(("traceparent".to_owned(), quoted(trace)));
+        edit.set.push(("traceparent".into(), quoted(trace)));
     }
     match server {
         Era::Legacy => edit.remove_prefix_modern = true,
-        Era::Modern => edit.set.extend(envelope(call)),
+        Era::Modern => add_envelope(call, &said, &mut edit),
     }
-    let params = meta::rewrite(call.params.as_deref(), &edit);
+    let params = said.edited(&edit);
     (call.params.is_some() || params != "{}").then_some(params)
 }
 
-/// The keys a modern request must carry that this call's `_meta` lacks or may not carry as they are.
-fn envelope(call: &Call) -> Vec<(String, Bytes)> {
+/// Sets the keys a modern request must carry that this call's `_meta` lacks or may not carry as they are.
+fn add_envelope(call: &Call, said: &Meta, edit: &mut MetaEdit) {
     let said = match call.client.version.era() {
-        Era::Modern => Envelope::read(call.params.as_ref()).unwrap_or_default(),
+        Era::Modern => Envelope::of(said).unwrap_or_default(),
         Era::Legacy => Envelope::default(),
     };
-    let mut set = Vec::new();
-    let mut add = |key: &str, value: Bytes| set.push((key.to_owned(), value));
+    let mut add = |key: &'static str, value: Bytes| edit.set.push((key.into(), value));
     if said.version.is_none() {
         add(meta::PROTOCOL_VERSION, quoted(Version::LATEST.as_str()));
     }
     match call.client.version.era() {
         Era::Modern => {
             let declared = said.client_capabilities.as_ref().unwrap_or(&call.client.capabilities);
-            match json::remove(declared, &tasks_extension(Pointer::root())) {
-                Ok(bridged) => add(meta::CLIENT_CAPABILITIES, bridged.into()),
-                Err(_) if said.client_capabilities.is_none() => add(meta::CLIENT_CAPABILITIES, declared.clone()),
-                Err(_) => {}
+            let extended = json::member(declared, "extensions").is_some();
+            let bridged = extended.then(|| json::remove(declared, &tasks_extension(Pointer::root())).ok()).flatten();
+            match bridged {
+                Some(bridged) => add(meta::CLIENT_CAPABILITIES, bridged.into()),
+                None if said.client_capabilities.is_none() => add(meta::CLIENT_CAPABILITIES, declared.clone()),
+                None => {}
             }
         }
         // Nothing a legacy client can do mid-call is bridged, so nothing is promised.
@@ -58,7 +60,6 @@ fn envelope(call: &Call) -> Vec<(String, Bytes)> {
     if let Some(info) = call.client.info.as_ref().filter(|_| said.client_info.is_none()) {
         add(meta::CLIENT_INFO, info.clone());
     }
-    set
 }
 
 /// The response a client gets.
@@ -116,7 +117,7 @@ fn completed(result: &Bytes, method: &Method, server_info: Option<&Bytes>) -> Op
 }
 
 fn wants_input(result: &[u8]) -> bool {
-    json::find_str(result, &Pointer::root().child("resultType")).as_deref() == Some("input_required")
+    json::member_str(result, "resultType").as_deref() == Some("input_required")
 }
 
 /// `resources/read` of something that is not there has a code of its own in the legacy era, and a URI as data in the modern.
@@ -170,7 +171,7 @@ pub(crate) fn notification(notification: Notification, id: u64, client: &Client)
 /// The number in `params.progressToken`: the gateway's own token, which is the id of the request it was sent with.
 pub(crate) fn progress_token(notification: &Notification) -> Option<u64> {
     let params = notification.params()?;
-    let span = json::find(&params, &Pointer::root().child(meta::PROGRESS_TOKEN))?;
+    let span = json::member(&params, meta::PROGRESS_TOKEN)?;
     std::str::from_utf8(&params[span]).ok()?.parse().ok()
 }
 
@@ -179,7 +180,7 @@ fn restored(notification: &Notification, id: u64, token: &Bytes) -> Option<Notif
         return None;
     }
     let params = notification.params_span()?;
-    let found = json::find(&notification.params()?, &Pointer::root().child(meta::PROGRESS_TOKEN))?;
+    let found = json::member(&notification.params()?, meta::PROGRESS_TOKEN)?;
     let span = found.start + params.start..found.end + params.start;
     let restored = Splice::new(notification.bytes().clone()).replace(span, token.clone()).into_bytes();
     match Message::parse_reply(restored) {

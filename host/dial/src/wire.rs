@@ -8,7 +8,7 @@ use cardea_message::{Id, Method, Response, Version};
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, stream};
-use http::HeaderMap;
+use http::{HeaderName, HeaderValue};
 
 use crate::blame::Blame;
 use crate::greeting::Greeting;
@@ -56,8 +56,11 @@ pub(crate) struct Outgoing {
     /// The whole message.
     pub(crate) body: Bytes,
     /// HTTP headers of this request alone.
-    pub(crate) headers: HeaderMap,
+    pub(crate) headers: Headers,
 }
+
+/// Headers on their way into a request: few, and each named once.
+pub(crate) type Headers = Vec<(HeaderName, HeaderValue)>;
 
 /// What comes back for a request.
 pub(crate) enum Incoming {

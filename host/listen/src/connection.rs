@@ -4,16 +4,20 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+use crate::Limits;
 use crate::activity::{Activity, Standing};
 use crate::front::Front;
 use crate::repoll::Repoll;
@@ -50,43 +54,94 @@ where
     let activity = Activity::new(limits.max_exchanges);
     let wire = Wire::new(stream, Arc::clone(&activity), limits.write_stall);
     let http = limits.http();
+    // Boxed: hyper keeps a place as large as the future of an exchange for as long as the connection is open.
     let service = service_fn(|request: Request<Incoming>| {
         let exchange = activity.begin(request.version());
-        Arc::clone(&front).answer(request, exchange)
+        Arc::clone(&front).answer(request, exchange).boxed()
     });
     let connection = pin!(http.serve_connection(TokioIo::new(wire), service));
     let mut connection = Repoll::new(connection);
-    let mut look = interval((limits.header_timeout.min(limits.idle_timeout) / 4).max(Duration::from_millis(10)));
-    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let aged = sleep_until(Instant::now() + with_jitter(limits.max_age));
-    let mut aged = pin!(aged);
-    let mut leaving = false;
+    let watch = Watch { activity: &activity, limits: &limits, stopping, killed, aged: with_jitter(limits.max_age) };
+    // In a set, so that it is polled when something happened to it and not each time the connection is.
+    let mut watching: FuturesUnordered<_> = [watch.first()].into_iter().collect();
     loop {
-        let leave = tokio::select! {
+        let order = tokio::select! {
+            biased;
             outcome = &mut connection => {
                 if let Err(error) = outcome {
                     tracing::debug!(%error, "connection ended");
                 }
                 return;
             }
-            () = killed.cancelled() => return,
-            () = stopping.cancelled(), if !leaving => true,
-            () = activity.worn.notified(), if !leaving => true,
-            () = aged.as_mut(), if !leaving => true,
-            _ = look.tick() => {
-                activity.cut_unread(&limits);
-                match activity.standing(&limits) {
-                    Standing::Fine => false,
-                    // Asked to go once already, and still here: it does not read.
-                    Standing::Idle if leaving => return,
-                    Standing::Idle => true,
-                    Standing::Loitering => return,
-                }
-            }
+            order = watching.select_next_some() => order,
         };
-        if leave {
-            leaving = true;
-            connection.inner().graceful_shutdown();
+        match order {
+            Order::End => return,
+            Order::Leave => {
+                connection.inner().graceful_shutdown();
+                watching.push(watch.last());
+            }
+        }
+    }
+}
+
+/// What may end a connection beside its client.
+struct Watch<'c> {
+    activity: &'c Activity,
+    limits: &'c Limits,
+    stopping: CancellationToken,
+    killed: CancellationToken,
+    aged: Duration,
+}
+
+/// What a connection has to do.
+enum Order {
+    /// Take no further exchange.
+    Leave,
+    /// End as it is.
+    End,
+}
+
+impl Watch<'_> {
+    /// Until something speaks against the connection.
+    fn first(&self) -> BoxFuture<'_, Order> {
+        async {
+            tokio::select! {
+                order = self.looks(false) => order,
+                () = self.killed.cancelled() => Order::End,
+                () = self.stopping.cancelled() => Order::Leave,
+                () = self.activity.worn.notified() => Order::Leave,
+                () = sleep(self.aged) => Order::Leave,
+            }
+        }
+        .boxed()
+    }
+
+    /// Once it was asked to go.
+    fn last(&self) -> BoxFuture<'_, Order> {
+        async {
+            tokio::select! {
+                order = self.looks(true) => order,
+                () = self.killed.cancelled() => Order::End,
+            }
+        }
+        .boxed()
+    }
+
+    async fn looks(&self, leaving: bool) -> Order {
+        let every = self.limits.header_timeout.min(self.limits.idle_timeout) / 4;
+        let mut look = interval(every.max(Duration::from_millis(10)));
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            look.tick().await;
+            self.activity.cut_unread(self.limits);
+            match self.activity.standing(self.limits) {
+                Standing::Fine => {}
+                // Asked to go once already, and still here: it does not read.
+                Standing::Idle if leaving => return Order::End,
+                Standing::Idle => return Order::Leave,
+                Standing::Loitering => return Order::End,
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use cardea_chain::{CallId, Client, Credential, Directory};
-use cardea_message::{Envelope, EnvelopeFault, Message, Method, ParseFault, Version, error};
+use cardea_message::{Envelope, EnvelopeFault, Message, Meta, Method, ParseFault, Version, error};
 use http::header::{CONNECTION, ORIGIN};
 use http::request::Parts;
 use http::uri::Authority;
@@ -51,7 +51,9 @@ pub(crate) struct Front {
 /// A request body that has been read.
 pub(crate) struct Posted {
     pub(crate) message: Result<Message, ParseFault>,
-    /// What `_meta` of the message says.
+    /// `_meta` of the message.
+    pub(crate) meta: Meta,
+    /// What it says.
     pub(crate) envelope: Result<Envelope, EnvelopeFault>,
     pub(crate) text: Bytes,
     pub(crate) share: Arc<Share>,
@@ -154,7 +156,7 @@ impl Front {
             uri: self.external_uri(&head, authority),
             headers: head.headers,
             method: head.method,
-            endpoint: Arc::from(endpoint.as_str()),
+            endpoint: Arc::clone(endpoint),
             peer: None,
         };
         let directory = Arc::clone(directory);
@@ -181,15 +183,13 @@ impl Front {
         // Nobody keeps a credential, so its headers are ours again without a copy.
         let headers = Arc::try_unwrap(credential).map_or_else(|kept| kept.headers.clone(), |owned| owned.headers);
         let (headers, id) = (Arc::new(headers), id.clone());
-        let (subject, admitted) = (Arc::default(), admission.steps);
-        let mut visit = Visit { id, generation, endpoint, directory, headers, subject, admitted, received };
-        match admission.outcome {
-            Ok(subject) => {
-                visit.subject = subject;
-                Ok(visit)
-            }
+        let (outcome, admitted) = (admission.outcome, admission.steps);
+        let visit = |subject| Visit { id, generation, endpoint, directory, headers, subject, admitted, received };
+        match outcome {
+            Ok(subject) => Ok(visit(subject)),
             Err(refusal) => {
-                let call = visit.call(&Method::parse(""), None, unknown_client(&visit), &self.settings.limits);
+                let mut visit = visit(Arc::default());
+                let call = visit.bare(Method::parse(""), unknown_client(&visit), &self.settings.limits);
                 let steps = std::mem::take(&mut visit.admitted);
                 visit.generation.chain.record_refused(&Arc::new(call), steps, &refusal).await;
                 Err(Rejection::refused(&refusal))
@@ -229,12 +229,14 @@ impl Front {
 impl Posted {
     fn read(text: Bytes, share: Share) -> Self {
         let message = Message::parse(text.clone());
-        let envelope = match &message {
-            Ok(Message::Request(request)) => Envelope::read(request.params().as_ref()),
-            Ok(Message::Notification(notification)) => Envelope::read(notification.params().as_ref()),
-            Ok(Message::Response(_)) | Err(_) => Ok(Envelope::default()),
+        let params = match &message {
+            Ok(Message::Request(request)) => request.params(),
+            Ok(Message::Notification(notification)) => notification.params(),
+            Ok(Message::Response(_)) | Err(_) => None,
         };
-        Self { message, envelope, text, share: Arc::new(share) }
+        let meta = Meta::of(params.as_ref());
+        let envelope = Envelope::of(&meta);
+        Self { message, meta, envelope, text, share: Arc::new(share) }
     }
 
     /// The id of the request, if it is one.

@@ -29,7 +29,7 @@ pub(crate) async fn open(
     let holds = front.hold(share).map_err(about)?;
     let opening = Opening::new(visit);
     let client = Client { session: Some(Arc::clone(&opening.id)), ..client };
-    let call = visit.call(&Method::SERVER_DISCOVER, None, client.clone(), &front.settings.limits);
+    let call = visit.bare(Method::SERVER_DISCOVER, client.clone(), &front.settings.limits);
     let asked = Asked { id: request.id.clone(), method: Method::SERVER_DISCOVER, name: None, era: Era::Legacy };
     let (walk, _) = walking::begin(visit, call, &asked, holds);
     let reply = walk.await;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cardea_message::{
-    Envelope, Era, ErrorObject, Id, Membership, Message, Method, Notification, ParseFault, Pointer, Request, compose,
-    error, json,
+    Envelope, Era, ErrorObject, Id, Membership, Message, Meta, Method, Notification, ParseFault, Pointer, Request,
+    compose, error, json,
 };
 use futures_util::FutureExt;
 use http::StatusCode;
@@ -110,14 +110,15 @@ fn begin(
     request: Request,
     share: &Arc<Share>,
 ) -> Result<Walking, Box<Rejection>> {
-    let envelope = Envelope::read(request.params().as_ref())
+    let meta = Meta::of(request.params().as_ref());
+    let envelope = Envelope::of(&meta)
         .map_err(|fault| Rejection::new(StatusCode::OK, error::INVALID_PARAMS, fault.to_string()))?;
     let running = session.run(&request.id).ok_or_else(|| {
         Rejection::invalid(StatusCode::BAD_REQUEST, "A request with this id is still running in this session")
     })?;
     let holds = front.hold(share)?;
     let client = session.client(envelope.progress_token);
-    let call = visit.call(&request.method, request.params(), client, &front.settings.limits);
+    let call = visit.call(&request, &meta, client, &front.settings.limits);
     let asked = Asked { id: request.id, method: request.method, name: call.name.clone(), era: Era::Legacy };
     let (walk, notes) = walking::begin(visit, call, &asked, holds);
     let (sender, receiver) = oneshot::channel();

@@ -36,7 +36,7 @@ pub(crate) async fn answer(front: &Front, visit: &Visit, posted: Posted) -> Resu
         .envelope
         .map_err(|fault| Rejection::new(StatusCode::BAD_REQUEST, error::INVALID_PARAMS, fault.to_string()));
     let client = checked(&request, envelope, &visit.headers).map_err(|rejection| rejection.about(id.as_ref()))?;
-    let call = visit.call(&request.method, request.params(), client, &front.settings.limits);
+    let call = visit.call(&request, &posted.meta, client, &front.settings.limits);
     let ready = parameters::agree(&call).and_then(|()| front.hold(&posted.share));
     let holds = ready.map_err(|rejection| rejection.about(id.as_ref()))?;
     let asked = Asked { id: request.id, method: request.method, name: call.name.clone(), era: Era::Modern };
@@ -61,7 +61,7 @@ fn checked(
     if !missing.is_empty() {
         return Err(bad(error::INVALID_PARAMS, format!("`params._meta` lacks {}", missing.join(", "))));
     }
-    agree(&request.method, request.params().as_deref(), mirrored(headers))
+    agree(request, envelope.version.as_deref(), mirrored(headers))
         .map_err(|mismatch| bad(error::HEADER_MISMATCH, format!("Header mismatch: {mismatch}")))?;
     let version = version(&envelope)?;
     // What nobody knows may be an extension's; whether a server here takes it, its directory says.

@@ -31,7 +31,7 @@ pub struct Generation {
     /// The stages.
     pub chain: Arc<Chain>,
     /// Who answers at which path. Paths match exactly, byte for byte.
-    pub endpoints: HashMap<String, Arc<dyn Directory>>,
+    pub endpoints: HashMap<Arc<str>, Arc<dyn Directory>>,
 }
 
 impl fmt::Debug for Generation {

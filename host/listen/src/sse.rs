@@ -25,7 +25,7 @@ pub(crate) type End = BoxFuture<'static, Option<Vec<Bytes>>>;
 
 /// The events of one call. It owns what drives the call, so dropping it is cancelling.
 pub(crate) struct Events {
-    notes: mpsc::Receiver<Notification>,
+    notes: mpsc::Receiver<Box<Notification>>,
     end: Option<End>,
     ready: VecDeque<Bytes>,
     every: Duration,
@@ -34,7 +34,7 @@ pub(crate) struct Events {
 
 impl Events {
     /// Notifications from `notes` until `end`, with a beat after each `every` of silence.
-    pub(crate) fn new(notes: mpsc::Receiver<Notification>, end: End, every: Duration) -> Self {
+    pub(crate) fn new(notes: mpsc::Receiver<Box<Notification>>, end: End, every: Duration) -> Self {
         Self { notes, end: Some(end), ready: VecDeque::new(), every, beat: Box::pin(sleep(every)) }
     }
 
@@ -172,7 +172,7 @@ mod tests {
     #[tokio::test]
     async fn what_was_said_before_the_end_goes_out_before_it_and_lines_stay_whole() {
         let (sender, notes) = mpsc::channel(4);
-        sender.send(note("notifications/progress")).await.unwrap();
+        sender.send(Box::new(note("notifications/progress"))).await.unwrap();
         let end = Box::pin(ready(Some(vec![Bytes::from_static(b"{\r\n\"id\":1}")])));
         let text = text(Events::new(notes, end, Duration::from_secs(1))).await;
         assert_eq!(

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use bytes::Bytes;
 use cardea_chain::{Call, CallId, Client, Deadline, Directory, Scratch, Step, Subject};
-use cardea_message::{Method, Pointer, Traceparent, json};
-use http::HeaderMap;
+use cardea_message::{Meta, Method, Request, Traceparent, json};
+use http::{HeaderMap, HeaderName};
 
 use crate::{Generation, Limits};
+
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Everything about an exchange that the calls in it share.
 pub(crate) struct Visit {
@@ -31,14 +32,24 @@ pub(crate) struct Visit {
 }
 
 impl Visit {
-    /// A call of this exchange.
-    pub(crate) fn call(&self, method: &Method, params: Option<Bytes>, client: Client, limits: &Limits) -> Call {
+    /// The call that a request of this exchange makes.
+    pub(crate) fn call(&self, request: &Request, meta: &Meta, client: Client, limits: &Limits) -> Call {
+        let (name, params) = (request.name().map(Into::into), request.params());
+        Call { name, params, ..self.with(request.method.clone(), meta, client, limits) }
+    }
+
+    /// A call without params: the gateway's own, or one whose body was never read and whose method is therefore empty.
+    pub(crate) fn bare(&self, method: Method, client: Client, limits: &Limits) -> Call {
+        self.with(method, &Meta::of(None), client, limits)
+    }
+
+    fn with(&self, method: Method, meta: &Meta, client: Client, limits: &Limits) -> Call {
         Call {
             id: self.id.clone(),
-            name: params.as_deref().and_then(|params| name(method, params)),
-            traceparent: traceparent(&self.headers, params.as_deref()),
-            method: method.clone(),
-            params,
+            name: None,
+            traceparent: traceparent(&self.headers, meta),
+            method,
+            params: None,
             native_name: None,
             server: None,
             endpoint: Arc::clone(&self.endpoint),
@@ -53,17 +64,12 @@ impl Visit {
     }
 }
 
-/// What the request is aimed at, where its method has such a thing.
-fn name(method: &Method, params: &[u8]) -> Option<Box<str>> {
-    let field = method.named_by()?;
-    json::find_str(params, &Pointer::root().child(field.key())).map(Into::into)
-}
-
 /// The trace for the server: the client's, or a new one that nobody records yet; in any case a span of ours.
-fn traceparent(headers: &HeaderMap, params: Option<&[u8]>) -> Option<Arc<str>> {
-    let in_header = headers.get("traceparent").and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let in_meta = || json::find_str(params?, &Pointer::root().child("_meta").child("traceparent"));
-    let given = in_header.or_else(in_meta).and_then(|text| Traceparent::parse(&text).ok());
+fn traceparent(headers: &HeaderMap, meta: &Meta) -> Option<Arc<str>> {
+    let given = match headers.get(&TRACEPARENT) {
+        Some(header) => header.to_str().ok().and_then(|text| Traceparent::parse(text).ok()),
+        None => meta.get("traceparent").and_then(|text| Traceparent::parse(&json::string(&text)?).ok()),
+    };
     let span = rand::random();
     let ours = match given {
         Some(theirs) => theirs.child(span),

@@ -21,7 +21,7 @@ pub(crate) struct Walking {
     /// What it was asked.
     pub(crate) asked: Asked,
     /// Notifications on the way to the client.
-    pub(crate) notes: mpsc::Receiver<Notification>,
+    pub(crate) notes: mpsc::Receiver<Box<Notification>>,
     /// The end; none if the call was cancelled.
     pub(crate) end: BoxFuture<'static, Option<Reply>>,
 }
@@ -40,7 +40,7 @@ pub(crate) fn begin(
     call: Call,
     asked: &Asked,
     holds: Holds,
-) -> (BoxFuture<'static, Reply>, mpsc::Receiver<Notification>) {
+) -> (impl Future<Output = Reply> + Send + 'static, mpsc::Receiver<Box<Notification>>) {
     let (outlet, notes) = Outlet::new(OUTLET);
     let (chain, admitted) = (Arc::clone(&visit.generation.chain), visit.admitted.clone());
     let account = Account::open(&call);
@@ -51,7 +51,7 @@ pub(crate) fn begin(
         drop(holds);
         reply
     };
-    (walk.boxed(), notes)
+    (walk, notes)
 }
 
 impl Walking {
@@ -60,7 +60,7 @@ impl Walking {
     pub(crate) async fn into_response(mut self, limits: &Limits) -> Answered {
         enum First {
             End(Option<Reply>),
-            Note(Notification),
+            Note(Box<Notification>),
             Silence,
         }
         let first = tokio::select! {

@@ -1,8 +1,10 @@
 //! HTTP headers that mirror the body (2026-07-28): how values are written, and whether they agree.
 
+use std::borrow::Cow;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use crate::{Era, Method, Pointer, json, meta};
+use crate::{Era, Request};
 
 const PREFIX: &str = "=?base64?";
 const SUFFIX: &str = "?=";
@@ -48,12 +50,16 @@ pub enum MirrorFault {
 
 /// The text that the value of `Mcp-Name` or `Mcp-Param-*` stands for.
 pub fn decode_mirrored(value: &[u8]) -> Result<String, MirrorFault> {
+    decoded(value).map(Cow::into_owned)
+}
+
+fn decoded(value: &[u8]) -> Result<Cow<'_, str>, MirrorFault> {
     let text = printable(value)?;
     match text.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(SUFFIX)) {
-        None => Ok(text.to_owned()),
+        None => Ok(Cow::Borrowed(text)),
         Some(inner) => {
             let bytes = STANDARD.decode(inner).map_err(|_| MirrorFault::NotBase64)?;
-            String::from_utf8(bytes).map_err(|_| MirrorFault::NotUtf8)
+            String::from_utf8(bytes).map(Cow::Owned).map_err(|_| MirrorFault::NotUtf8)
         }
     }
 }
@@ -64,28 +70,28 @@ pub fn encode_mirrored(text: &str) -> String {
     if plain { text.to_owned() } else { format!("{PREFIX}{}{SUFFIX}", STANDARD.encode(text)) }
 }
 
-/// Whether the mirrored headers of a request of 2026-07-28 say what its body says. What the body lacks is not asked of the
-/// headers: that fault is the body's own, and found by reading its [`Envelope`](crate::Envelope).
-pub fn agree(method: &Method, params: Option<&[u8]>, mirrored: Mirrored<'_>) -> Result<(), HeaderMismatch> {
-    let said = |pointer: Pointer| params.and_then(|params| json::find_str(params, &pointer));
-    if let Some(version) = said(meta::version_pointer()) {
+/// Whether the mirrored headers of a request of 2026-07-28 say what its body says: its version and the name it is aimed at.
+/// What the body lacks is not asked of the headers: that fault is the body's own, and found by reading its
+/// [`Envelope`](crate::Envelope).
+pub fn agree(request: &Request, version: Option<&str>, mirrored: Mirrored<'_>) -> Result<(), HeaderMismatch> {
+    let plain = |value| printable(value).map(Cow::Borrowed);
+    if let Some(version) = version {
         // The markers mean nothing here: who routes by this header would not decode them.
-        same("MCP-Protocol-Version", mirrored.version, &version, |value| printable(value).map(str::to_owned))?;
+        same("MCP-Protocol-Version", mirrored.version, version, plain)?;
     }
-    same("Mcp-Method", mirrored.method, method.as_str(), |value| printable(value).map(str::to_owned))?;
+    same("Mcp-Method", mirrored.method, request.method.as_str(), plain)?;
     // A method this era does not have is refused for that, not for the headers it comes with.
-    let field = method.named_by().filter(|_| method.in_era(Era::Modern));
-    match field.and_then(|field| said(Pointer::root().child(field.key()))) {
-        Some(name) => same("Mcp-Name", mirrored.name, &name, decode_mirrored),
+    match request.name().filter(|_| request.method.in_era(Era::Modern)) {
+        Some(name) => same("Mcp-Name", mirrored.name, &name, decoded),
         None => Ok(()),
     }
 }
 
-fn same(
+fn same<'v>(
     header: &'static str,
-    value: Option<&[u8]>,
+    value: Option<&'v [u8]>,
     body: &str,
-    read: impl Fn(&[u8]) -> Result<String, MirrorFault>,
+    read: impl Fn(&'v [u8]) -> Result<Cow<'v, str>, MirrorFault>,
 ) -> Result<(), HeaderMismatch> {
     let value = value.ok_or(HeaderMismatch::Missing(header))?;
     let said = read(value).map_err(|fault| HeaderMismatch::Unreadable(header, fault))?;
@@ -102,8 +108,21 @@ fn printable(value: &[u8]) -> Result<&str, MirrorFault> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
+    use crate::Message;
 
-    const PARAMS: &[u8] = br#"{"name":"caf\u00e9","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}"#;
+    const VERSION: Option<&str> = Some("2026-07-28");
+
+    fn request(method: &str, params: &str) -> Request {
+        let text = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#);
+        match Message::parse(text.into()).unwrap() {
+            Message::Request(request) => request,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn call() -> Request {
+        request("tools/call", r#"{"name":"caf\u00e9"}"#)
+    }
 
     fn mirrored() -> Mirrored<'static> {
         Mirrored { version: Some(b"2026-07-28"), method: Some(b"tools/call"), name: Some(b"=?base64?Y2Fmw6k=?=") }
@@ -152,11 +171,11 @@ mod tests {
 
     #[test]
     fn headers_that_say_what_the_body_says_agree() {
-        assert_eq!(agree(&Method::TOOLS_CALL, Some(PARAMS), mirrored()), Ok(()));
+        assert_eq!(agree(&call(), VERSION, mirrored()), Ok(()));
         let list = Mirrored { method: Some(b"tools/list"), name: None, ..mirrored() };
-        assert_eq!(agree(&Method::TOOLS_LIST, Some(PARAMS), list), Ok(()));
+        assert_eq!(agree(&request("tools/list", "{}"), VERSION, list), Ok(()));
         let removed = Mirrored { method: Some(b"resources/subscribe"), name: None, ..mirrored() };
-        assert_eq!(agree(&Method::RESOURCES_SUBSCRIBE, Some(br#"{"uri":"a:b"}"#), removed), Ok(()));
+        assert_eq!(agree(&request("resources/subscribe", r#"{"uri":"a:b"}"#), None, removed), Ok(()));
     }
 
     #[test]
@@ -177,7 +196,7 @@ mod tests {
                 HeaderMismatch::Unreadable("Mcp-Name", MirrorFault::NotPrintable),
             ),
         ] {
-            assert_eq!(agree(&Method::TOOLS_CALL, Some(PARAMS), mirrored), Err(fault));
+            assert_eq!(agree(&call(), VERSION, mirrored), Err(fault));
         }
     }
 }

@@ -1,10 +1,10 @@
 //! Requests, notifications and responses: the few members that decide, over the bytes they came in.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use bytes::Bytes;
 use serde::de::IgnoredAny;
-use serde_json::value::RawValue;
 
 use crate::{Id, Method, ParseFault, Splice, envelope::Members, json, parse_fault::Rule};
 
@@ -65,7 +65,11 @@ impl Message {
     /// they are, and members nobody knows stay in the bytes.
     pub fn parse(bytes: Bytes) -> Result<Self, ParseFault> {
         match json::check(&bytes) {
-            Ok(()) => Self::parse_reply(bytes),
+            Ok(()) if json::is_object(&bytes) => {
+                let members = Members::of_checked(&bytes);
+                read(&bytes, &members).map_err(|rule| ParseFault::Shape { rule, id: id_of(&bytes, &members) })
+            }
+            Ok(()) => Err(not_an_object(&bytes)),
             Err(fault) => Err(ParseFault::Json { id: readable_id(&bytes), fault }),
         }
     }
@@ -76,10 +80,10 @@ impl Message {
     pub fn parse_reply(bytes: Bytes) -> Result<Self, ParseFault> {
         let text = json::utf8(&bytes).map_err(|fault| ParseFault::Json { fault, id: None })?;
         if !text.trim_ascii_start().starts_with('{') {
-            return Err(not_an_object(text));
+            return Err(not_an_object(&bytes));
         }
         let members = Members::read(text).map_err(|fault| ParseFault::Json { fault, id: None })?;
-        read(&bytes, &members).map_err(|rule| ParseFault::Shape { rule, id: id_of(&members) })
+        read(&bytes, &members).map_err(|rule| ParseFault::Shape { rule, id: id_of(&bytes, &members) })
     }
 
     /// The whole message, as it came.
@@ -106,6 +110,12 @@ impl Request {
     /// Where `id` stands in the message.
     pub fn id_span(&self) -> Range<usize> {
         self.id_span.clone()
+    }
+
+    /// What the request is aimed at: the member of `params` that its method names, where it names one.
+    pub fn name(&self) -> Option<Cow<'_, str>> {
+        let params = &self.bytes[self.params.clone()?];
+        json::member_str(params, self.method.named_by()?.key())
     }
 
     /// The whole message, as it came.
@@ -178,67 +188,65 @@ impl Response {
 
 // ---- Reading -------------------------------------------------------------------------------------------------------
 
-fn read(bytes: &Bytes, members: &Members<'_>) -> Result<Message, Rule> {
-    if members.jsonrpc.and_then(|raw| json::unquoted(raw.get())).as_deref() != Some("2.0") {
+fn read(bytes: &Bytes, members: &Members) -> Result<Message, Rule> {
+    if members.jsonrpc.clone().and_then(|span| json::string(&bytes[span])).as_deref() != Some("2.0") {
         return Err(Rule::Version);
     }
-    match (members.method, members.result, members.error) {
+    match (&members.method, &members.result, &members.error) {
         (Some(method), None, None) => called(bytes, members, method),
-        (None, Some(result), None) => answered(bytes, members, Outcome::Result(json::span_in(bytes, result))),
-        (None, None, Some(error)) if is_object(error) => {
-            answered(bytes, members, Outcome::Error(json::span_in(bytes, error)))
-        }
+        (None, Some(result), None) => answered(bytes, members, Outcome::Result(result.clone())),
+        (None, None, Some(error)) if is_object(bytes, error) => answered(bytes, members, Outcome::Error(error.clone())),
         (None, None, Some(_)) => Err(Rule::Error),
         (None, None, None) => Err(Rule::Kind),
         _ => Err(Rule::Ambiguous),
     }
 }
 
-fn called(bytes: &Bytes, members: &Members<'_>, method: &RawValue) -> Result<Message, Rule> {
-    let method = Method::parse(&json::unquoted(method.get()).ok_or(Rule::Method)?);
-    if members.params.is_some_and(|params| !is_object(params)) {
+fn called(bytes: &Bytes, members: &Members, method: &Range<usize>) -> Result<Message, Rule> {
+    let method = Method::parse(&json::string(&bytes[method.clone()]).ok_or(Rule::Method)?);
+    let params = members.params.clone();
+    if params.as_ref().is_some_and(|params| !is_object(bytes, params)) {
         return Err(Rule::Params);
     }
-    let params = members.params.map(|raw| json::span_in(bytes, raw));
     let bytes = bytes.clone();
-    let Some(id) = members.id else {
+    let Some(id_span) = members.id.clone() else {
         return Ok(Message::Notification(Notification { method, params, bytes }));
     };
     if method.is_notification() {
         return Err(Rule::NotificationWithId);
     }
-    let id_span = json::span_in(&bytes, id);
-    Ok(Message::Request(Request { id: Id::parse(id.get().as_bytes())?, method, id_span, params, bytes }))
+    let id = Id::parse(&bytes[id_span.clone()])?;
+    Ok(Message::Request(Request { id, method, id_span, params, bytes }))
 }
 
-fn answered(bytes: &Bytes, members: &Members<'_>, outcome: Outcome) -> Result<Message, Rule> {
-    let id = match members.id.map(RawValue::get) {
-        None | Some("null") if matches!(outcome, Outcome::Result(_)) => return Err(Rule::ResultWithoutId),
-        None | Some("null") => None,
-        Some(id) => Some(Id::parse(id.as_bytes())?),
+fn answered(bytes: &Bytes, members: &Members, outcome: Outcome) -> Result<Message, Rule> {
+    let id_span = members.id.clone();
+    let id = match id_span.clone().map(|span| &bytes[span]) {
+        None | Some(b"null") if matches!(outcome, Outcome::Result(_)) => return Err(Rule::ResultWithoutId),
+        None | Some(b"null") => None,
+        Some(id) => Some(Id::parse(id)?),
     };
-    let id_span = members.id.map(|raw| json::span_in(bytes, raw));
     Ok(Message::Response(Response { id, outcome, id_span, bytes: bytes.clone() }))
 }
 
-fn is_object(raw: &RawValue) -> bool {
-    raw.get().starts_with('{')
+fn is_object(bytes: &[u8], span: &Range<usize>) -> bool {
+    bytes.get(span.start) == Some(&b'{')
 }
 
 /// Text that is no object is either JSON of another shape or no JSON at all.
-fn not_an_object(text: &str) -> ParseFault {
-    match serde_json::from_str::<IgnoredAny>(text) {
+fn not_an_object(bytes: &[u8]) -> ParseFault {
+    match serde_json::from_slice::<IgnoredAny>(bytes) {
         Err(error) => ParseFault::Json { fault: json::fault_of(&error), id: None },
-        Ok(_) if text.trim_ascii_start().starts_with('[') => ParseFault::Batch,
+        Ok(_) if bytes.trim_ascii_start().starts_with(b"[") => ParseFault::Batch,
         Ok(_) => ParseFault::Shape { rule: Rule::Object, id: None },
     }
 }
 
 /// The id of a message that is refused for what is further down in it.
 fn readable_id(bytes: &[u8]) -> Option<Id> {
-    id_of(&Members::read(std::str::from_utf8(bytes).ok()?).ok()?)
+    id_of(bytes, &Members::read(std::str::from_utf8(bytes).ok()?).ok()?)
 }
 
-fn id_of(members: &Members<'_>) -> Option<Id> {
-    Id::parse(members.id?.get().as_bytes()).ok()
+fn id_of(bytes: &[u8], members: &Members) -> Option<Id> {
+    Id::parse(&bytes[members.id.clone()?]).ok()
 }

@@ -1,10 +1,15 @@
 //! `params._meta`: what a modern request says about itself, and how the gateway changes it on the way.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use bytes::Bytes;
 
-use crate::{Id, Pointer, json};
+use crate::json::{self, Entry};
+use crate::{Id, Pointer};
+
+/// The member of `params` that all of this is about.
+const META: &str = "_meta";
 
 /// The prefix of the keys that MCP reserves for itself.
 const RESERVED: &str = "io.modelcontextprotocol/";
@@ -52,22 +57,104 @@ pub struct EnvelopeFault {
     pub expected: &'static str,
 }
 
+/// `params` and what stands in its `_meta`, by spans: read once, asked and edited as often as need be.
+#[derive(Clone, Debug)]
+pub struct Meta {
+    params: Bytes,
+    /// Where the value of `_meta` stands.
+    place: Option<Range<usize>>,
+    /// Its members, by spans in `params`; none if it is no object.
+    entries: Option<Vec<Entry>>,
+}
+
+impl Meta {
+    /// Looks `_meta` up. `params` that are no object count as none.
+    pub fn of(params: Option<&Bytes>) -> Self {
+        let params = params.filter(|params| json::is_object(params)).cloned();
+        let params = params.unwrap_or_else(|| Bytes::from_static(b"{}"));
+        let place = json::member(&params, META);
+        let entries = match &place {
+            Some(place) => json::entries(&params[place.clone()]).map(|entries| {
+                let moved = |span: Range<usize>| span.start + place.start..span.end + place.start;
+                let mut all = Vec::with_capacity(8);
+                all.extend(entries.map(|entry| Entry { key: moved(entry.key), value: moved(entry.value) }));
+                all
+            }),
+            None => Some(Vec::new()),
+        };
+        Self { params, place, entries }
+    }
+
+    /// The JSON text under a key.
+    pub fn get(&self, key: &str) -> Option<Bytes> {
+        let entry = self.entries().iter().find(|entry| json::is_key(&self.params[entry.key.clone()], key))?;
+        Some(self.params.slice(entry.value.clone()))
+    }
+
+    /// The `params` with `_meta` changed and every byte outside of it as it was. `_meta` is made when something is to be
+    /// set; one that becomes empty is removed. Where nothing changes, these are the bytes that came, without a copy.
+    pub fn edited(&self, edit: &MetaEdit) -> Bytes {
+        let kept: Vec<&Entry> = self.entries().iter().filter(|entry| !edit.removes(&self.key(entry))).collect();
+        if edit.set.is_empty() && kept.len() == self.entries().len() {
+            return self.params.clone();
+        }
+        let Some(place) = self.place.clone() else {
+            return json::set(&self.params, &meta_pointer(), &self.rebuilt(&kept, &edit.set))
+                .map_or_else(|_| self.params.clone(), Bytes::from);
+        };
+        if edit.set.is_empty() && kept.is_empty() {
+            return json::remove(&self.params, &meta_pointer()).map_or_else(|_| self.params.clone(), Bytes::from);
+        }
+        let rebuilt = self.rebuilt(&kept, &edit.set);
+        [&self.params[..place.start], &rebuilt, &self.params[place.end..]].concat().into()
+    }
+
+    /// An object of members that are kept as they stand and members that are new.
+    fn rebuilt(&self, kept: &[&Entry], set: &[(Cow<'static, str>, Bytes)]) -> Vec<u8> {
+        let mut object = Vec::with_capacity(self.params.len());
+        object.push(b'{');
+        let mut add = |key: &[u8], rest: &[&[u8]]| {
+            if object.len() > 1 {
+                object.push(b',');
+            }
+            object.extend_from_slice(key);
+            rest.iter().for_each(|piece| object.extend_from_slice(piece));
+        };
+        kept.iter().for_each(|entry| add(&self.params[entry.key.start..entry.value.end], &[]));
+        set.iter().for_each(|(key, value)| {
+            add(serde_json::Value::from(key.as_ref()).to_string().as_bytes(), &[b":", value]);
+        });
+        object.push(b'}');
+        object
+    }
+
+    fn entries(&self) -> &[Entry] {
+        self.entries.as_deref().unwrap_or_default()
+    }
+
+    fn key(&self, entry: &Entry) -> Cow<'_, str> {
+        json::string(&self.params[entry.key.clone()]).unwrap_or_default()
+    }
+}
+
 impl Envelope {
     /// Reads `params._meta`. What is absent stays none; what is of the wrong type is refused.
     pub fn read(params: Option<&Bytes>) -> Result<Self, EnvelopeFault> {
+        Self::of(&Meta::of(params))
+    }
+
+    /// The same of a `_meta` that was looked up.
+    pub fn of(meta: &Meta) -> Result<Self, EnvelopeFault> {
         let mut envelope = Self::default();
-        let Some(meta) = params.and_then(|params| Some(params.slice(json::find(params, &meta_pointer())?))) else {
-            return Ok(envelope);
-        };
-        let members = json::members(&meta).ok_or(EnvelopeFault { key: "_meta", expected: "an object" })?;
-        for (key, span) in members {
-            let value = meta.slice(span);
-            match key.as_ref() {
-                PROTOCOL_VERSION => envelope.version = Some(string(PROTOCOL_VERSION, &value)?),
-                CLIENT_CAPABILITIES => envelope.client_capabilities = Some(object(CLIENT_CAPABILITIES, value)?),
-                CLIENT_INFO => envelope.client_info = Some(object(CLIENT_INFO, value)?),
-                LOG_LEVEL => envelope.log_level = Some(string(LOG_LEVEL, &value)?),
-                PROGRESS_TOKEN => envelope.progress_token = Some(token(value)?),
+        let entries = meta.entries.as_ref().ok_or(EnvelopeFault { key: META, expected: "an object" })?;
+        for entry in entries {
+            let value = || meta.params.slice(entry.value.clone());
+            match meta.key(entry).as_ref() {
+                PROTOCOL_VERSION => envelope.version = Some(string(PROTOCOL_VERSION, &value())?),
+                CLIENT_CAPABILITIES => envelope.client_capabilities = Some(object(CLIENT_CAPABILITIES, value())?),
+                CLIENT_INFO => envelope.client_info = Some(object(CLIENT_INFO, value())?),
+                LOG_LEVEL => envelope.log_level = Some(string(LOG_LEVEL, &value())?),
+                PROGRESS_TOKEN => envelope.progress_token = Some(token(value())?),
                 _ => {}
             }
         }
@@ -88,9 +175,9 @@ pub struct MetaEdit {
     /// Remove every key that MCP reserves and that no legacy peer knows.
     pub remove_prefix_modern: bool,
     /// Keys to set, with JSON text.
-    pub set: Vec<(String, Bytes)>,
+    pub set: Vec<(Cow<'static, str>, Bytes)>,
     /// Keys to remove.
-    pub remove: Vec<String>,
+    pub remove: Vec<Cow<'static, str>>,
 }
 
 impl MetaEdit {
@@ -100,48 +187,12 @@ impl MetaEdit {
     }
 }
 
-/// The `params` with `_meta` changed and every byte outside of it as it was. `_meta`, and `params` itself, are made when
-/// something is to be set; a `_meta` that becomes empty is removed. Where nothing changes, the bytes stay the same.
-/// `params` that are no object count as none.
-pub fn rewrite(params: Option<&[u8]>, edit: &MetaEdit) -> Bytes {
-    let params = params.filter(|params| json::is_object(params)).unwrap_or(b"{}");
-    let meta = json::find(params, &meta_pointer()).map_or(&[][..], |span| &params[span]);
-    let entries = json::entries(meta).unwrap_or_default();
-    let kept: Vec<_> = entries.iter().filter(|entry| !edit.removes(&entry.key)).collect();
-    let changed = if edit.set.is_empty() && kept.len() == entries.len() {
-        None
-    } else if edit.set.is_empty() && kept.is_empty() {
-        json::remove(params, &meta_pointer()).ok()
-    } else {
-        let kept = kept.iter().map(|entry| &meta[entry.key_span.start..entry.value.end]);
-        json::put(params, &meta_pointer(), &rebuilt(kept, &edit.set)).ok()
-    };
-    changed.map_or_else(|| Bytes::copy_from_slice(params), Bytes::from)
-}
-
-/// An object of members that are kept as they stand and members that are new.
-fn rebuilt<'m>(kept: impl Iterator<Item = &'m [u8]>, set: &[(String, Bytes)]) -> Vec<u8> {
-    let new = set.iter().map(|(key, value)| {
-        let mut member = serde_json::Value::from(key.as_str()).to_string().into_bytes();
-        member.push(b':');
-        member.extend_from_slice(value);
-        Cow::Owned(member)
-    });
-    let members: Vec<Cow<'_, [u8]>> = kept.map(Cow::Borrowed).chain(new).collect();
-    [&b"{"[..], &members.join(&b','), b"}"].concat()
-}
-
-/// Where a request says which version it speaks.
-pub(crate) fn version_pointer() -> Pointer {
-    meta_pointer().child(PROTOCOL_VERSION)
-}
-
 fn meta_pointer() -> Pointer {
-    Pointer::root().child("_meta")
+    Pointer::root().child(META)
 }
 
 fn string(key: &'static str, value: &[u8]) -> Result<String, EnvelopeFault> {
-    json::find_str(value, &Pointer::root()).ok_or(EnvelopeFault { key, expected: "a string" })
+    json::string(value).map(Cow::into_owned).ok_or(EnvelopeFault { key, expected: "a string" })
 }
 
 fn object(key: &'static str, value: Bytes) -> Result<Bytes, EnvelopeFault> {
@@ -164,11 +215,11 @@ mod tests {
     }
 
     fn rewritten(params: &str, edit: &MetaEdit) -> String {
-        String::from_utf8(rewrite(Some(params.as_bytes()), edit).to_vec()).unwrap()
+        String::from_utf8(Meta::of(Some(&params.to_owned().into())).edited(edit).to_vec()).unwrap()
     }
 
-    fn set(key: &str, value: &'static str) -> MetaEdit {
-        MetaEdit { set: vec![(key.to_owned(), value.into())], ..MetaEdit::default() }
+    fn set(key: &'static str, value: &'static str) -> MetaEdit {
+        MetaEdit { set: vec![(key.into(), value.into())], ..MetaEdit::default() }
     }
 
     const STRIP: MetaEdit = MetaEdit { remove_prefix_modern: true, set: Vec::new(), remove: Vec::new() };
@@ -232,8 +283,8 @@ mod tests {
 
     #[test]
     fn keys_are_set_where_meta_or_params_are_missing_too() {
-        assert_eq!(rewrite(None, &set("a", "1")), r#"{"_meta":{"a":1}}"#);
-        assert_eq!(rewrite(None, &MetaEdit::default()), "{}");
+        assert_eq!(Meta::of(None).edited(&set("a", "1")), r#"{"_meta":{"a":1}}"#);
+        assert_eq!(Meta::of(None).edited(&MetaEdit::default()), "{}");
         assert_eq!(rewritten(r#"{"x": 1 }"#, &set("a/\"", "1")), r#"{"x": 1,"_meta":{"a/\"":1} }"#);
         assert_eq!(rewritten(r#"{"_meta":{"a":1,"b":2}}"#, &set("a", "3")), r#"{"_meta":{"b":2,"a":3}}"#);
         assert_eq!(rewritten(r#"{"_meta":7}"#, &set("a", "3")), r#"{"_meta":{"a":3}}"#);
@@ -242,11 +293,7 @@ mod tests {
 
     #[test]
     fn setting_wins_over_removing() {
-        let edit = MetaEdit {
-            remove: vec!["a".to_owned(), "b".to_owned()],
-            remove_prefix_modern: true,
-            ..set(LOG_LEVEL, "1")
-        };
+        let edit = MetaEdit { remove: vec!["a".into(), "b".into()], remove_prefix_modern: true, ..set(LOG_LEVEL, "1") };
         let params = r#"{"_meta":{"a":1,"b":2,"io.modelcontextprotocol/logLevel":0}}"#;
         assert_eq!(rewritten(params, &edit), r#"{"_meta":{"io.modelcontextprotocol/logLevel":1}}"#);
     }

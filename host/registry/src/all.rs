@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cardea_chain::{Call, Candidate, Directory, Endpoint, Fault, ItemKind, Place, Target, Upstream};
-use cardea_message::{Method, Pointer, json, name};
+use cardea_message::{Mark, Method, Pointer, json, name};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::time::timeout_at;
@@ -55,7 +55,7 @@ impl AllServers {
             server: Some(Arc::clone(&server.name)),
             params: Some(params.map_err(|_| unknown())?.into()),
             native_name: Some(native.into()),
-            endpoints: server.endpoints(),
+            endpoints: Arc::clone(&server.endpoints),
             call_timeout: server.call_timeout,
         })
     }
@@ -104,6 +104,12 @@ impl Directory for AllServers {
     fn definition(&self, call: &Call, kind: ItemKind, id: &str) -> Option<Bytes> {
         let (server, _) = name::split(id)?;
         self.catalog.peek(self.server(server)?, kind, call)?.joined(id)
+    }
+
+    fn marks(&self, call: &Call) -> Option<Arc<[Mark]>> {
+        let name = call.name.as_deref()?;
+        let (server, _) = name::split(name)?;
+        self.catalog.marks(self.server(server)?, call, |slice| slice.marks_of_joined(name))
     }
 
     fn session_ended(&self, session: &str) {

@@ -32,8 +32,8 @@ pub(crate) fn of(call: &Call) -> Call {
 
 /// Asks a server and waits for its result, which is checked to be JSON that reads only one way.
 pub(crate) async fn result(server: &Known, call: &Call, method: Method, params: Option<Bytes>) -> Result<Bytes, Fault> {
-    let endpoints = server.endpoints();
-    let healthy = endpoints.iter().find(|endpoint| endpoint.facts.healthy);
+    let endpoints = &server.endpoints;
+    let healthy = endpoints.iter().find(|endpoint| endpoint.upstream.load().healthy);
     let endpoint = healthy.or_else(|| endpoints.first()).ok_or_else(|| no_endpoint(server))?;
     let call = Arc::new(Call { method, params, server: Some(Arc::clone(&server.name)), ..call.clone() });
     let answer = timeout_at(call.deadline.at(), answer(endpoint, &call)).await;

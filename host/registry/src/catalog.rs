@@ -1,8 +1,10 @@
 //! What every server offers every caller, as last seen.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use cardea_chain::{Call, Fault, ItemKind};
+use cardea_message::{Mark, mark};
 use tokio::time::timeout;
 
 use crate::account::Account;
@@ -15,6 +17,7 @@ use crate::slice::Slice;
 pub(crate) struct Catalog {
     accounts: Shelf<(Arc<str>, Viewer), Account>,
     slices: Shelf<(Arc<str>, ItemKind, Viewer), Slice>,
+    no_marks: Arc<[Mark]>,
 }
 
 /// Who looks: what a server shows may differ with each of these, so answers are never shared across them.
@@ -28,7 +31,7 @@ struct Viewer {
 
 impl Default for Catalog {
     fn default() -> Self {
-        Self { accounts: Shelf::new(), slices: Shelf::new() }
+        Self { accounts: Shelf::new(), slices: Shelf::new(), no_marks: Arc::default() }
     }
 }
 
@@ -63,6 +66,22 @@ impl Catalog {
     /// The same, if it is known already.
     pub(crate) fn peek(&self, server: &Known, kind: ItemKind, call: &Call) -> Option<Arc<Slice>> {
         self.slices.peek(&(Arc::clone(&server.name), kind, Viewer::of(call)))
+    }
+
+    /// The marks of the tool that a call is for, as `look_up` finds them in what the server offers the caller. While the server
+    /// has never marked an argument and the caller sends no such header, every tool is as good as one without marks, and the
+    /// shelf, which is slow to ask, is left alone.
+    pub(crate) fn marks(
+        &self,
+        server: &Known,
+        call: &Call,
+        look_up: impl FnOnce(&Slice) -> Option<Arc<[Mark]>>,
+    ) -> Option<Arc<[Mark]>> {
+        let sent = || call.headers.keys().any(|name| name.as_str().starts_with(mark::PREFIX));
+        if !server.marks.load(Ordering::Relaxed) && !sent() {
+            return Some(Arc::clone(&self.no_marks));
+        }
+        look_up(&*self.peek(server, ItemKind::Tool, call)?)
     }
 
     async fn fetch(self: Arc<Self>, server: Arc<Known>, kind: ItemKind, call: Call) -> Result<Slice, Fault> {

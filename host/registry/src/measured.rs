@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use cardea_chain::{Call, Candidate, Endpoint, Exchange, Fault, Health, Upstream};
+use cardea_chain::{Call, Exchange, Fault, Health, Load, Upstream};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
 
@@ -13,7 +13,6 @@ const REST: Duration = Duration::from_secs(10);
 
 /// An upstream whose calls are counted.
 pub(crate) struct Measured {
-    facts: Candidate,
     inner: Arc<dyn Upstream>,
     in_flight: Arc<AtomicU32>,
     /// Moving average, microseconds; 0 before the first.
@@ -24,24 +23,13 @@ pub(crate) struct Measured {
 }
 
 impl Measured {
-    pub(crate) fn new(endpoint: Endpoint) -> Self {
+    pub(crate) fn new(inner: Arc<dyn Upstream>) -> Self {
         Self {
-            facts: endpoint.facts,
-            inner: endpoint.upstream,
+            inner,
             in_flight: Arc::default(),
             latency: AtomicU64::new(0),
             born: Instant::now(),
             asked: AtomicU64::new(0),
-        }
-    }
-
-    /// What `on-route` sees of it now.
-    pub(crate) fn facts(&self) -> Candidate {
-        Candidate {
-            in_flight: self.in_flight.load(Ordering::Relaxed),
-            latency_us: self.latency.load(Ordering::Relaxed),
-            healthy: self.is_healthy(),
-            ..self.facts.clone()
         }
     }
 
@@ -88,6 +76,14 @@ impl Upstream for Measured {
 
     fn health(&self) -> Health {
         self.inner.health()
+    }
+
+    fn load(&self) -> Load {
+        Load {
+            in_flight: self.in_flight.load(Ordering::Relaxed),
+            latency_us: self.latency.load(Ordering::Relaxed),
+            healthy: self.is_healthy(),
+        }
     }
 
     fn session_ended(&self, session: &str) {

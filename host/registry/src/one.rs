@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cardea_chain::{Call, Directory, Fault, ItemKind, Place, Target};
+use cardea_message::Mark;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
 
@@ -31,7 +32,7 @@ impl OneServer {
             server: Some(Arc::clone(&self.server.name)),
             native_name: call.name.clone(),
             params: None,
-            endpoints: self.server.endpoints(),
+            endpoints: Arc::clone(&self.server.endpoints),
             call_timeout: self.server.call_timeout,
         })
     }
@@ -48,6 +49,10 @@ impl Directory for OneServer {
 
     fn definition(&self, call: &Call, kind: ItemKind, id: &str) -> Option<Bytes> {
         self.catalog.peek(&self.server, kind, call)?.native(id)
+    }
+
+    fn marks(&self, call: &Call) -> Option<Arc<[Mark]>> {
+        self.catalog.marks(&self.server, call, |slice| slice.marks_of_native(call.name.as_deref()?))
     }
 
     fn session_ended(&self, session: &str) {

@@ -1,9 +1,10 @@
 //! The servers of one generation.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use cardea_chain::{Directory, Endpoint, Health, Upstream};
+use cardea_chain::{Directory, Endpoint, Health};
 use cardea_message::{NameFault, ServerName};
 
 use crate::all::AllServers;
@@ -44,7 +45,9 @@ pub(crate) struct Known {
     pub(crate) name: Arc<str>,
     pub(crate) prefix: ServerName,
     pub(crate) call_timeout: Option<Duration>,
-    endpoints: Vec<Arc<Measured>>,
+    pub(crate) endpoints: Arc<[Endpoint]>,
+    /// Whether any tool it was ever seen to list marks an argument. As long as none does, no call has to be compared.
+    pub(crate) marks: AtomicBool,
 }
 
 impl Registry {
@@ -74,10 +77,10 @@ impl Registry {
     pub fn health(&self) -> Vec<Fare> {
         let fares = |server: &Arc<Known>| {
             let name = Arc::clone(&server.name);
-            let fare = move |endpoint: &Arc<Measured>| Fare {
+            let fare = move |endpoint: &Endpoint| Fare {
                 server: Arc::clone(&name),
-                endpoint: endpoint.facts().id,
-                health: endpoint.health(),
+                endpoint: endpoint.facts.id.clone(),
+                health: endpoint.upstream.health(),
             };
             server.endpoints.iter().map(fare).collect::<Vec<_>>()
         };
@@ -87,25 +90,18 @@ impl Registry {
 
 impl Known {
     fn new(server: Server) -> Result<Self, NameFault> {
+        let counted = |Endpoint { facts, upstream }| Endpoint { facts, upstream: Arc::new(Measured::new(upstream)) };
         Ok(Self {
             prefix: ServerName::parse(&server.name)?,
             name: server.name,
             call_timeout: server.call_timeout,
-            endpoints: server.endpoints.into_iter().map(|endpoint| Arc::new(Measured::new(endpoint))).collect(),
+            endpoints: server.endpoints.into_iter().map(counted).collect(),
+            marks: AtomicBool::new(false),
         })
-    }
-
-    /// Its endpoints, as they fare now.
-    pub(crate) fn endpoints(&self) -> Arc<[Endpoint]> {
-        let current = |measured: &Arc<Measured>| {
-            let upstream: Arc<dyn Upstream> = Arc::<Measured>::clone(measured);
-            Endpoint { facts: measured.facts(), upstream }
-        };
-        self.endpoints.iter().map(current).collect()
     }
 
     /// A client's session is over.
     pub(crate) fn session_ended(&self, session: &str) {
-        self.endpoints.iter().for_each(|endpoint| endpoint.session_ended(session));
+        self.endpoints.iter().for_each(|endpoint| endpoint.upstream.session_ended(session));
     }
 }

@@ -1,10 +1,12 @@
 //! All items of one kind that one server offers one caller.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use cardea_chain::{Call, Fault, ItemKind};
-use cardea_message::{Pointer, ServerName, json, name};
+use cardea_message::{Mark, Pointer, json, name};
 
 use crate::all::list_method;
 use crate::ask;
@@ -22,6 +24,7 @@ struct Listed {
     native: String,
     /// As the server gave it, but for the joined name in place of its own.
     definition: Bytes,
+    marks: Arc<[Mark]>,
 }
 
 /// Bounds on what a server may list.
@@ -75,13 +78,23 @@ impl Slice {
         renamed(&item.definition, native)
     }
 
+    /// The marks of the tool under a joined name.
+    pub(crate) fn marks_of_joined(&self, joined: &str) -> Option<Arc<[Mark]>> {
+        self.by_joined.get(joined).map(|&at| Arc::clone(&self.items[at].marks))
+    }
+
+    /// The marks of the tool under the server's own name.
+    pub(crate) fn marks_of_native(&self, native: &str) -> Option<Arc<[Mark]>> {
+        self.items.iter().find(|item| item.native == native).map(|item| Arc::clone(&item.marks))
+    }
+
     fn add(&mut self, server: &Known, kind: ItemKind, page: &Bytes) -> Result<(), Fault> {
         let array = json::find(page, &Pointer::root().child(kind.member()));
         let array = array.map(|span| page.slice(span)).unwrap_or_default();
         let spans = json::elements(&array)
             .ok_or_else(|| ask::bad_reply(server, &format!("its list has no array `{}`", kind.member())))?;
         for span in spans {
-            if !self.add_item(&server.prefix, &array[span]) {
+            if !self.add_item(server, kind, &array[span]) {
                 tracing::warn!(server = %server.name, "an item of a list has no name, or one that was there before: left out");
             }
         }
@@ -89,14 +102,18 @@ impl Slice {
     }
 
     /// Takes in an item. The name at this endpoint is also how it is called, so an item without one cannot be listed.
-    fn add_item(&mut self, server: &ServerName, definition: &[u8]) -> bool {
+    fn add_item(&mut self, server: &Known, kind: ItemKind, definition: &[u8]) -> bool {
         let Some(native) = json::find_str(definition, &Pointer::root().child("name")) else { return false };
-        let joined = name::join(server, &native);
+        let joined = name::join(&server.prefix, &native);
         let Some(definition) = renamed(definition, &joined).filter(|_| !self.by_joined.contains_key(&joined)) else {
             return false;
         };
+        let marks: Arc<[Mark]> = if kind == ItemKind::Tool { Mark::all_in(&definition).into() } else { Arc::default() };
+        if !marks.is_empty() {
+            server.marks.store(true, Ordering::Relaxed);
+        }
         self.by_joined.insert(joined, self.items.len());
-        self.items.push(Listed { native, definition });
+        self.items.push(Listed { native, definition, marks });
         true
     }
 }

@@ -353,7 +353,7 @@ async fn endpoints_are_counted() {
     );
     let registry = registry(&[("busy", &busy), ("dead", &dead)]);
     let one = registry.one("busy").unwrap();
-    let facts = async || resolve(&one, "tools/list", json!({})).await.unwrap().endpoints[0].facts.clone();
+    let facts = async || resolve(&one, "tools/list", json!({})).await.unwrap().endpoints[0].candidate();
     assert_eq!((facts().await.in_flight, facts().await.latency_us, facts().await.healthy), (0, 0, true));
     let asked = call(&one, "tools/list", json!({}));
     let target = one.resolve(&asked).await.unwrap();
@@ -363,7 +363,7 @@ async fn endpoints_are_counted() {
     assert_eq!(facts().await.in_flight, 0);
     assert!(facts().await.latency_us > 0);
     let dead = registry.one("dead").unwrap();
-    assert!(!resolve(&dead, "tools/list", json!({})).await.unwrap().endpoints[0].facts.healthy);
+    assert!(!resolve(&dead, "tools/list", json!({})).await.unwrap().endpoints[0].candidate().healthy);
 }
 
 #[tokio::test]

@@ -3,19 +3,19 @@
 use std::sync::Arc;
 
 use cardea_message::{Method, compose};
-use http::HeaderMap;
 
 use crate::http::client::HttpClient;
+use crate::wire::Headers;
 
 /// A request of a legacy session that is cancelled when this is dropped before its end.
 pub(crate) struct Cancellation {
-    armed: Option<(Arc<HttpClient>, HeaderMap)>,
+    armed: Option<(Arc<HttpClient>, Headers)>,
     id: u64,
 }
 
 impl Cancellation {
     /// Watches over a request with the headers of its session.
-    pub(crate) fn of(client: &Arc<HttpClient>, headers: HeaderMap, id: u64) -> Self {
+    pub(crate) fn of(client: &Arc<HttpClient>, headers: Headers, id: u64) -> Self {
         Self { armed: Some((Arc::clone(client), headers)), id }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, uri::Scheme};
+use http::{HeaderValue, Method, Request, Response, uri::Scheme};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -21,7 +21,7 @@ use tokio::time::timeout;
 
 use crate::HttpSpec;
 use crate::blame::Blame;
-use crate::wire::{Failure, FailureKind};
+use crate::wire::{Failure, FailureKind, Headers};
 
 /// TLS could not be set up: the machine has no root certificates, mostly.
 #[derive(Debug)]
@@ -80,7 +80,7 @@ impl HttpClient {
     }
 
     /// Sends a message, and yields the head of the response.
-    pub(crate) async fn post(&self, headers: &HeaderMap, body: Bytes) -> Result<Response<Incoming>, Failure> {
+    pub(crate) async fn post(&self, headers: Headers, body: Bytes) -> Result<Response<Incoming>, Failure> {
         self.send(Method::POST, headers, body).await.map_err(|error| {
             FailureKind::Gone.with(self.blame.unreachable(format!("{}: {}", self.spec.url, chain(&error))))
         })
@@ -90,7 +90,7 @@ impl HttpClient {
     pub(crate) fn aside(
         self: &Arc<Self>,
         method: Method,
-        headers: HeaderMap,
+        headers: Headers,
         body: Bytes,
     ) -> Option<tokio::task::JoinHandle<()>> {
         // Without a runtime the process is ending, and the server will find out by itself.
@@ -101,7 +101,7 @@ impl HttpClient {
         };
         let client = Arc::clone(self);
         Some(runtime.spawn(async move {
-            let sent = timeout(ASIDE_TIMEOUT, client.send(method, &headers, body)).await;
+            let sent = timeout(ASIDE_TIMEOUT, client.send(method, headers, body)).await;
             if !matches!(sent, Ok(Ok(_))) {
                 tracing::debug!(server = %client.blame.server(), "a message nobody waits for was not taken");
             }
@@ -112,18 +112,20 @@ impl HttpClient {
     async fn send(
         &self,
         method: Method,
-        headers: &HeaderMap,
+        headers: Headers,
         body: Bytes,
     ) -> Result<Response<Incoming>, hyper_util::client::legacy::Error> {
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
         *request.uri_mut() = self.spec.url.clone();
         let all = request.headers_mut();
-        all.clone_from(&self.spec.headers);
+        // Room for these and the two that hyper adds, so that the map does not grow while it is filled.
+        all.reserve(self.spec.headers.len() + headers.len() + 4);
+        all.extend(self.spec.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
         all.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         all.insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
         for (name, value) in headers {
-            all.insert(name, value.clone());
+            all.insert(name, value);
         }
         self.client.request(request).await
     }

@@ -8,12 +8,12 @@ use cardea_chain::Fault;
 use cardea_message::{Method, Version};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue};
 
 use crate::http::cancel::Cancellation;
 use crate::http::client::HttpClient;
 use crate::http::reply::Reading;
-use crate::wire::{Connection, Failure, Incoming, Outgoing};
+use crate::wire::{Connection, Failure, Headers, Incoming, Outgoing};
 
 const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
@@ -46,7 +46,7 @@ impl HttpConnection {
         };
         let answers = self.version.get().map(|_| headers.clone());
         headers.extend(request.headers);
-        let response = match self.client.post(&headers, request.body).await {
+        let response = match self.client.post(headers, request.body).await {
             Ok(response) => response,
             Err(failure) => {
                 cancellation.disarm();
@@ -63,14 +63,14 @@ impl HttpConnection {
         reading.reply(response, cancellation).await
     }
 
-    fn session_headers(&self) -> HeaderMap {
-        let mut headers = HeaderMap::new();
+    fn session_headers(&self) -> Headers {
+        let mut headers = Headers::new();
         if let Some(session) = self.session.get() {
-            headers.insert(SESSION_ID, session.clone());
+            headers.push((SESSION_ID, session.clone()));
         }
         // Older versions do not know the header.
         if let Some(version) = self.version.get().filter(|version| **version >= Version::V2025_06_18) {
-            headers.insert(PROTOCOL_VERSION, HeaderValue::from_static(version.as_str()));
+            headers.push((PROTOCOL_VERSION, HeaderValue::from_static(version.as_str())));
         }
         headers
     }
@@ -84,7 +84,7 @@ impl Connection for HttpConnection {
     fn tell(&self, notification: Bytes) -> BoxFuture<'_, Result<(), Fault>> {
         async move {
             let response =
-                self.client.post(&self.session_headers(), notification).await.map_err(|failure| failure.fault)?;
+                self.client.post(self.session_headers(), notification).await.map_err(|failure| failure.fault)?;
             if response.status().is_success() {
                 return Ok(());
             }

@@ -10,8 +10,8 @@ use cardea_chain::{Event, Fault, Side};
 use cardea_message::{ErrorObject, Message, Request, Response, error};
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, Stream, StreamExt, TryStreamExt, stream};
+use http::StatusCode;
 use http::header::{CONTENT_TYPE, LOCATION};
-use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming as Body;
 use sse_stream::{Sse, SseByteStream};
@@ -21,14 +21,14 @@ use crate::asks;
 use crate::blame::Blame;
 use crate::http::cancel::Cancellation;
 use crate::http::client::{HttpClient, chain};
-use crate::wire::{Failure, FailureKind, Incoming, answers};
+use crate::wire::{Failure, FailureKind, Headers, Incoming, answers};
 
 /// How the response to one request is read.
 pub(crate) struct Reading<'c> {
     pub(crate) client: &'c Arc<HttpClient>,
     pub(crate) id: u64,
     /// The headers with which asks of the server are answered; none if it may not ask.
-    pub(crate) answers: Option<HeaderMap>,
+    pub(crate) answers: Option<Headers>,
     /// Whether the request named a session.
     pub(crate) in_session: bool,
 }
@@ -137,7 +137,7 @@ struct Reader {
     events: SseByteStream<BoxStream<'static, io::Result<Bytes>>>,
     client: Arc<HttpClient>,
     id: u64,
-    answers: Option<HeaderMap>,
+    answers: Option<Headers>,
     /// Bytes that came since the last event.
     used: Arc<AtomicUsize>,
     limit: usize,

@@ -2,13 +2,7 @@
 
 use std::{borrow::Cow, ops::Range};
 
-use super::{
-    JsonFault, MAX_DEPTH, Pointer,
-    check::depth,
-    elements, find,
-    pointer::array_index,
-    seek::{Entry, entries},
-};
+use super::{JsonFault, MAX_DEPTH, Pointer, check::depth, elements, find, pointer::array_index, seek::string, skim};
 
 /// Why a text was not changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -99,8 +93,11 @@ impl<'t> Container<'t> {
         if let Some(items) = elements(text) {
             return Some(Self { keys: None, items });
         }
-        let item = |entry: Entry<'t>| (entry.key, entry.key_span.start..entry.value.end);
-        let (keys, items) = entries(text)?.into_iter().map(item).unzip();
+        let (mut keys, mut items) = (Vec::new(), Vec::new());
+        for entry in skim::entries(text)? {
+            keys.push(string(&text[entry.key.clone()])?);
+            items.push(entry.key.start..entry.value.end);
+        }
         Some(Self { keys: Some(keys), items })
     }
 

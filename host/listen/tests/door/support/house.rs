@@ -102,7 +102,7 @@ fn generation(number: u64, server: &Arc<FakeServer>, journal: &Arc<Journal>) -> 
     Generation {
         number,
         chain: Arc::new(Chain::new(vec![stage], number, recorder)),
-        endpoints: HashMap::from(paths.map(|path| (path.to_owned(), Arc::clone(&directory)))),
+        endpoints: HashMap::from(paths.map(|path| (Arc::from(path), Arc::clone(&directory)))),
     }
 }
 
