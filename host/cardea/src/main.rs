@@ -22,9 +22,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 /// A call makes many small allocations on one thread and frees some on another. glibc spends a quarter of the gateway's
-/// own time on them (`perf record`, zero stages, 4 connections).
+/// own time on them; mimalloc is as fast and keeps more memory after a burst (docs/decisions/0007).
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// One door between MCP clients and MCP servers.
 #[derive(Parser)]

@@ -188,10 +188,10 @@ impl Trail {
 
     /// Records the end, waiting if the journal's queue is full: this stands before the reply leaves.
     pub(crate) async fn finish(mut self, reply: &Reply) {
-        if let Some(recorder) = self.recorder.take() {
-            if let Some(record) = self.record(Some(reply)) {
-                recorder.record(Box::new(record)).await;
-            }
+        if let Some(recorder) = self.recorder.take()
+            && let Some(record) = self.record(Some(reply))
+        {
+            recorder.record(Box::new(record)).await;
         }
     }
 
@@ -225,10 +225,10 @@ impl Trail {
 
 impl Drop for Trail {
     fn drop(&mut self) {
-        if let Some(recorder) = self.recorder.take() {
-            if let Some(record) = self.record(None) {
-                recorder.record_now(Box::new(record));
-            }
+        if let Some(recorder) = self.recorder.take()
+            && let Some(record) = self.record(None)
+        {
+            recorder.record_now(Box::new(record));
         }
     }
 }

@@ -89,11 +89,8 @@ async fn accept(
             tracing::debug!(%peer, "a connection too many of this address; closed");
             continue;
         };
-        let served = connection::serve(Arc::clone(front), stream, shutdown.clone(), killed.clone());
-        connections.spawn(async move {
-            served.await;
-            drop((place, peer));
-        });
+        let (front, shutdown, killed) = (Arc::clone(front), shutdown.clone(), killed.clone());
+        connections.spawn(connection::serve(front, stream, shutdown, killed, (place, peer)));
     }
 }
 

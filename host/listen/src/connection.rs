@@ -23,22 +23,38 @@ use crate::front::Front;
 use crate::repoll::Repoll;
 use crate::wire::Wire;
 
-/// Serves one accepted connection to its end. `stopping` asks it to finish what it has, `killed` ends it as it is.
-pub(crate) async fn serve(
+/// Serves one accepted connection to its end, and then lets go of what it held. `stopping` asks it to finish what it has,
+/// `killed` ends it as it is.
+///
+/// The two kinds of connection are boxed: a future has room for every branch it may take, and a thousand idle clients without
+/// TLS would hold a thousand times the room of a TLS session.
+pub(crate) async fn serve<H>(
     front: Arc<Front>,
     stream: TcpStream,
     stopping: CancellationToken,
     killed: CancellationToken,
+    held: H,
 ) {
     // Small replies must not wait for an acknowledgement. Without it they would be slow, not wrong.
     let _ = stream.set_nodelay(true);
-    let Some(tls) = front.settings.tls.clone() else {
-        return exchange(front, stream, stopping, killed).await;
-    };
-    let handshake = timeout(front.settings.limits.handshake_timeout, TlsAcceptor::from(tls).accept(stream));
+    match front.settings.tls.clone() {
+        None => exchange(front, stream, stopping, killed).boxed().await,
+        Some(tls) => secured(front, TlsAcceptor::from(tls), stream, stopping, killed).boxed().await,
+    }
+    drop(held);
+}
+
+async fn secured(
+    front: Arc<Front>,
+    tls: TlsAcceptor,
+    stream: TcpStream,
+    stopping: CancellationToken,
+    killed: CancellationToken,
+) {
+    let handshake = timeout(front.settings.limits.handshake_timeout, tls.accept(stream));
     tokio::select! {
         outcome = handshake => match outcome {
-            Ok(Ok(stream)) => exchange(front, stream, stopping, killed).await,
+            Ok(Ok(stream)) => exchange(front, stream, stopping, killed).boxed().await,
             Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
             Err(_) => tracing::debug!("TLS handshake took too long"),
         },
