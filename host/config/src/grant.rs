@@ -37,7 +37,8 @@ impl Text for IpNet {
 
 impl Text for Pattern {
     const WORDS: &'static str = "pattern";
-    const HINT: &'static str = "write it like \"/params/arguments/path\", \"/result/content/*\" or \"header:user-agent\"";
+    const HINT: &'static str =
+        "write it like \"/params/arguments/path\", \"/result/content/*\" or \"header:user-agent\"";
 
     fn parse(text: &str, _: &Path) -> Result<Self, String> {
         text.parse()
