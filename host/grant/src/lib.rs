@@ -6,12 +6,14 @@
 mod http;
 mod mask;
 mod quota;
+mod scope;
 mod secret;
 
 pub use crate::http::{HttpRule, Target};
 pub use ipnet::IpNet;
 pub use mask::{Mask, Pattern};
 pub use quota::Quota;
+pub use scope::Scope;
 pub use secret::Secret;
 
 use std::collections::BTreeMap;
@@ -38,27 +40,6 @@ pub struct Grants {
     /// What of a call may be read; none for what the role needs.
     pub read: Option<Mask>,
     /// What of a call may be edited; none for what the role needs.
-    pub edit: Option<Mask>,
-}
-
-/// What a plugin asks for.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Asks {
-    /// Keys with values that outlive calls, and how much of them.
-    pub kv: Option<Quota>,
-    /// Limits.
-    pub limiter: bool,
-    /// The audit journal.
-    pub journal: bool,
-    /// Outgoing requests.
-    pub http: Vec<HttpRule>,
-    /// Secrets, by name.
-    pub secrets: Vec<String>,
-    /// Those it wants to read, not only to use.
-    pub reveal: Vec<String>,
-    /// What of a call it reads; none for what its role needs.
-    pub read: Option<Mask>,
-    /// What of a call it edits; none for what its role needs.
     pub edit: Option<Mask>,
 }
 

@@ -15,7 +15,7 @@ use cardea_sdk::testing::expect::compare;
 use cardea_sdk::testing::observed::{Observed, Outcome};
 
 use crate::clock::Clock;
-use crate::{Capabilities, Engine, EngineSettings, Grants, Inspection, Limits, LoadError, StageSpec, WasmStage};
+use crate::{Capabilities, Engine, EngineSettings, Grants, Inspection, Limits, LoadError, Scope, StageSpec, WasmStage};
 use state::Scripted;
 use told::Log;
 
@@ -141,13 +141,20 @@ async fn start(component: &Bytes, case: &Case, scripted: &Arc<Scripted>) -> Resu
     if let Some(role) = &case.role {
         inspection.role = Role::parse(role).expect("a role of the interface");
     }
-    let asks = |name: &str| inspection.manifest.iter().any(|manifest| manifest.asks.iter().any(|ask| ask == name));
+    let asks = inspection.manifest.as_ref().map_or_else(Scope::default, |manifest| manifest.asks.clone());
     let spec = StageSpec {
         name: inspection.manifest.as_ref().map_or("stage", |manifest| &manifest.name).to_owned(),
         plugin: "case".to_owned(),
         generation: case.given.generation.max(1),
         config: serde_json::from_str(&case.config_json()).expect("JSON"),
-        grants: Grants { kv: asks("kv"), limiter: asks("limiter"), journal: asks("journal") },
+        grants: Grants {
+            kv: asks.kv.is_some(),
+            limiter: asks.limiter,
+            journal: asks.journal,
+            read: asks.read,
+            edit: asks.edit,
+            ..Grants::default()
+        },
         // A test machine may be busy with everything but the test.
         limits: Limits {
             cpu: std::time::Duration::from_secs(1),
