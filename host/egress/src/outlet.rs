@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Body;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -113,9 +114,13 @@ impl Outlet {
         *sent.headers_mut() = request.headers;
         let (head, body) = self.client.request(sent).await.map_err(|error| EgressFault::of(&error))?.into_parts();
         self.limits.check_headers(&head.headers)?;
+        const LARGE: EgressFault = EgressFault::TooLarge("the response's body is larger than it may be");
+        if body.size_hint().lower() > self.limits.response as u64 {
+            return Err(LARGE);
+        }
         let body = Limited::new(body, self.limits.response).collect().await.map_err(|error| {
             if error.is::<LengthLimitError>() {
-                return EgressFault::TooLarge("the response's body is larger than it may be");
+                return LARGE;
             }
             EgressFault::of(&*error)
         })?;

@@ -10,6 +10,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use cardea_chain::{Done, HookFault, Role, Stage};
+use cardea_grant::Pattern;
 use cardea_sdk::testing::case::{Case, Located, Run, load};
 use cardea_sdk::testing::expect::compare;
 use cardea_sdk::testing::observed::{Observed, Outcome};
@@ -140,6 +141,12 @@ async fn start(component: &Bytes, case: &Case, scripted: &Arc<Scripted>) -> Resu
     let mut inspection = Inspection::of(component)?;
     if let Some(role) = &case.role {
         inspection.role = Role::parse(role).expect("a role of the interface");
+        // What a role reads by itself is no matter of the interface.
+        let everything = ["/params", "/result", "header:*"].map(|line| line.parse::<Pattern>().expect("a pattern"));
+        inspection
+            .manifest
+            .iter_mut()
+            .for_each(|manifest| manifest.asks.read = Some(everything.clone().into_iter().collect()));
     }
     let asks = inspection.manifest.as_ref().map_or_else(Scope::default, |manifest| manifest.asks.clone());
     let spec = StageSpec {

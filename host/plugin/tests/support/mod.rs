@@ -103,7 +103,8 @@ fn add_interface(resolve: &mut Resolve, version: &str) {
     resolve.push_dir(changed.path()).unwrap();
 }
 
-fn custom_section(component: &mut Vec<u8>, name: &str, content: &[u8]) {
+/// Adds a section; of several with one name the outermost counts.
+pub(crate) fn custom_section(component: &mut Vec<u8>, name: &str, content: &[u8]) {
     let mut section = leb(name.len());
     section.extend_from_slice(name.as_bytes());
     section.extend_from_slice(content);
