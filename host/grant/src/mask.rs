@@ -150,13 +150,22 @@ impl Path {
         pointer.split('/').skip(1).map(token).collect::<Result<_, _>>().map(Self)
     }
 
-    /// One prefix check.
+    /// One prefix check, byte by byte: it stands before every read.
     fn covers(&self, pointer: &str) -> bool {
-        let mut tokens = pointer.split('/').skip(1);
-        self.0.iter().all(|wanted| match (wanted, tokens.next()) {
-            (Token::Any, Some(_)) => true,
-            (Token::Named(name), Some(token)) => **name == *token,
-            (_, None) => false,
+        let mut rest = pointer.as_bytes();
+        self.0.iter().all(|token| {
+            let Some(after) = rest.strip_prefix(b"/") else { return false };
+            let left = match token {
+                Token::Any => {
+                    after.iter().position(|byte| *byte == b'/').map_or(&after[after.len()..], |end| &after[end..])
+                }
+                Token::Named(name) => match after.strip_prefix(name.as_bytes()) {
+                    Some(left) if matches!(left, [] | [b'/', ..]) => left,
+                    _ => return false,
+                },
+            };
+            rest = left;
+            true
         })
     }
 

@@ -57,15 +57,20 @@ impl Guest {
         let target = Target::parse(&request.method, &request.url)
             .map_err(|fault| HostError::Invalid(format!("the request {fault}")))?;
         if !self.facts.allowed.scope.http.iter().any(|rule| rule.allows(&target)) {
-            let (method, uri) = (&target.method, &target.uri);
-            tracing::debug!(stage = %self.facts.stage, "`grant.http` has no rule for {method} {uri}");
+            // Without the query, which is the plugin's own business.
+            let (method, host, path) = (&target.method, target.uri.host().unwrap_or_default(), target.uri.path());
+            tracing::debug!(stage = %self.facts.stage, "`grant.http` has no rule for {method} {host}{path}");
             return Err(HostError::Denied("no rule of this stage's `grant.http` fits the request".to_owned()));
         }
         self.outgoing.exchanges = self.outgoing.exchanges.checked_sub(1).ok_or(HostError::Busy)?;
+        let within = self.time_for(request.timeout_ms);
+        if within.is_zero() {
+            return Err(HostError::Timeout);
+        }
         let headers = self.headers(&request.headers)?;
         let body = request.body.into();
         let Target { method, uri, .. } = target;
-        Ok((cardea_egress::Request { method, uri, headers, body }, self.time_for(request.timeout_ms)))
+        Ok((cardea_egress::Request { method, uri, headers, body }, within))
     }
 
     /// What the plugin wants (0: all there is), the call has left and the hook has left, whichever is least.

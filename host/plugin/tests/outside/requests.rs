@@ -65,7 +65,9 @@ impl Server {
     async fn answer(&self, head: &str) -> String {
         let path = head.split(' ').nth(1).unwrap_or_default();
         match path {
-            "/ok/all" => drop(self.all.wait().await),
+            "/ok/all" => {
+                self.all.wait().await;
+            }
             "/ok/slow" => tokio::time::sleep(Duration::from_millis(20)).await,
             "/ok/never" => std::future::pending().await,
             _ => {}
