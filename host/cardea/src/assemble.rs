@@ -8,7 +8,7 @@ use bytes::Bytes;
 use cardea_chain::{Chain, Directory, Endpoint, OnError, Placed, Role, Stage};
 use cardea_config::{OnError as OnErrorPlan, Plan, Problem, Report, ServerPlan, StagePlan};
 use cardea_listen::Generation;
-use cardea_plugin::{Capabilities, ConfigProblem, Engine, Grants, Inspection, Limits, LoadError, StageSpec, WasmStage};
+use cardea_plugin::{Capabilities, ConfigProblem, Engine, Inspection, Limits, LoadError, StageSpec, WasmStage};
 use cardea_registry::{Registry, Server};
 use futures_util::future::join_all;
 
@@ -130,7 +130,8 @@ async fn load(
             stages.push(LoadedStage { plan, stage: Arc::clone(&old.stage) });
             continue;
         }
-        let capabilities = Capabilities { kv: parts.memory.clone(), limiter: parts.memory.clone() };
+        let egress = plan.grants.http.as_ref().and_then(|_| parts.egress());
+        let capabilities = Capabilities { kv: parts.memory.clone(), limiter: parts.memory.clone(), egress };
         match parts.engine.load(component, spec(&plan, number), capabilities).await {
             Ok(stage) => stages.push(LoadedStage { plan, stage }),
             Err(error) => report.problems.extend(problems(&plan, &error)),
@@ -140,13 +141,12 @@ async fn load(
 }
 
 fn spec(plan: &StagePlan, generation: u64) -> StageSpec {
-    let grants = Grants { kv: plan.grants.kv, limiter: plan.grants.limiter, journal: plan.grants.journal };
     StageSpec {
         name: plan.name.clone(),
         plugin: source::shown(&plan.plugin),
         generation,
         config: plan.config.clone(),
-        grants,
+        grants: plan.grants.clone(),
         limits: Limits {
             memory: plan.memory.bytes(),
             cpu: plan.cpu_budget,

@@ -1,10 +1,11 @@
 //! What outlives a reload: the wasm engine, the state, the journal, and the generation that serves now.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use cardea_chain::{Record, Recorder};
+use cardea_egress::Egress;
 use cardea_ledger::Journal;
 use cardea_listen::Generation;
 use cardea_plugin::{Engine, EngineSettings};
@@ -23,6 +24,7 @@ pub(crate) struct Parts {
     pub(crate) memory: Arc<Memory>,
     /// Takes the records of calls.
     pub(crate) recorder: Arc<dyn Recorder>,
+    egress: OnceLock<Option<Arc<Egress>>>,
 }
 
 impl Parts {
@@ -31,10 +33,22 @@ impl Parts {
         let cache_dir = Some(manifest.data().join("code"));
         let engine = Engine::new(EngineSettings { cache_dir, ..EngineSettings::default() })
             .map_err(|error| Failure::unavailable(format!("cannot start the wasm engine: {error}")))?;
-        Ok(Self { engine, memory: Arc::new(Memory::default()), recorder })
+        Ok(Self { engine, memory: Arc::new(Memory::default()), recorder, egress: OnceLock::new() })
     }
 
-    /// The same for a command that serves no call. It must not open the journal: a gateway may be writing it, and a line
+    /// The way out for plugins, made when the first stage may use it: reading the roots of trust takes its time.
+    pub(crate) fn egress(&self) -> Option<Arc<Egress>> {
+        let open = || match Egress::new() {
+            Ok(egress) => Some(Arc::new(egress)),
+            Err(error) => {
+                tracing::error!("plugins cannot send requests: {error}");
+                None
+            }
+        };
+        self.egress.get_or_init(open).clone()
+    }
+
+    /// Opens the same for a command that serves no call. It must not open the journal: a gateway may be writing it, and a line
     /// that is half written would be taken for a torn one.
     pub(crate) fn for_trial(manifest: &Manifest) -> Result<Self, Failure> {
         Self::open(manifest, Arc::new(NoCalls))

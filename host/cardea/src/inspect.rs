@@ -46,6 +46,10 @@ fn page(inspection: &Inspection, size: usize) -> String {
     ));
     lines.push(format!("imports   {}", words(&inspection.imports)));
     lines.push(format!("grants    {}", words(&inspection.grants_wanted())));
+    if let Some(manifest) = &inspection.manifest {
+        lines.extend(manifest.asks.lines().into_iter().map(|ask| format!("asks      {ask}")));
+        lines.extend((manifest.state_version > 1).then(|| format!("state     version {}", manifest.state_version)));
+    }
     lines.push(format!("size      {size} bytes"));
     lines.push(format!("sha256    {}", inspection.digest));
     if let Some(schema) = &inspection.config_schema {

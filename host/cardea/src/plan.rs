@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::assemble;
+use cardea_grant::Scope;
+
+use crate::assemble::{self, LoadedStage};
 use crate::gateway::Parts;
 use crate::manifest::Manifest;
 use crate::{Failure, log};
@@ -19,17 +21,23 @@ pub(crate) fn run(path: &Path) -> Result<(), Failure> {
         None => "nothing was served from this data directory yet; everything is new\n".to_owned(),
     };
     for loaded in &built.stages {
-        let inspection = loaded.stage.inspection();
-        let hooks: Vec<_> = inspection.hooks.iter().map(cardea_chain::Hook::as_str).collect();
-        text.push_str(&format!(
-            "stage {}: {} as {}, digest {}\n",
-            loaded.plan.name,
-            hooks.join(" "),
-            inspection.role().as_str(),
-            &inspection.digest[..12]
-        ));
+        text.push_str(&stage(loaded));
     }
     log::print(&text)
+}
+
+/// What a stage is, and what it may do: what its plugin asks for, what the manifest grants, and what holds, which is both.
+fn stage(loaded: &LoadedStage) -> String {
+    let inspection = loaded.stage.inspection();
+    let hooks: Vec<_> = inspection.hooks.iter().map(cardea_chain::Hook::as_str).collect();
+    let (name, role, digest) = (&loaded.plan.name, inspection.role().as_str(), &inspection.digest[..12]);
+    let mut text = format!("stage {name}: {} as {role}, digest {digest}\n", hooks.join(" "));
+    let asks = inspection.manifest.as_ref().map(|manifest| manifest.asks.lines()).unwrap_or_default();
+    let grants = Scope::from(&loaded.plan.grants).lines();
+    for (what, lines) in [("asks", asks), ("grants", grants), ("may", loaded.stage.allowed().scope().lines())] {
+        text.extend(lines.iter().map(|line| format!("  {what:<6} {line}\n")));
+    }
+    text
 }
 
 /// Keeps the manifest that serves now, for a later `cardea plan`. Its text has no secrets, only their names.

@@ -104,6 +104,8 @@ pub enum HookFaultKind {
     Busy,
     /// It returned something that makes no sense.
     BadAnswer,
+    /// It did something that it has no grant for.
+    Denied,
 }
 
 impl HookFaultKind {
@@ -115,6 +117,7 @@ impl HookFaultKind {
             Self::WallBudget => "wall-budget",
             Self::Busy => "busy",
             Self::BadAnswer => "bad-answer",
+            Self::Denied => "denied",
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use cardea_grant::Secret;
 use http::Uri;
 use http::header::{HeaderName, HeaderValue};
 use http::uri::Authority;
@@ -11,7 +12,6 @@ use serde_json::{Value, json};
 use crate::kind::{Kind, Text};
 use crate::names::checked_map;
 use crate::reader::{Node, Reader};
-use crate::secret::Secret;
 use crate::section::Shape;
 
 /// Headers that belong to a connection or to the gateway's own work, and are no one else's to set.

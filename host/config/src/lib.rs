@@ -14,6 +14,7 @@ use toml::de::{DeTable, DeValue};
 
 mod diff;
 mod document;
+mod grant;
 mod http_words;
 mod kind;
 mod manifest;
@@ -29,17 +30,17 @@ mod source;
 mod spans;
 mod units;
 
+pub use cardea_grant::{Grants, Secret};
 pub use diff::{Change, PlanDiff, diff};
 pub use manifest::{Limits, Log, LogFormat, LogLevel, OnError, Protocol, SessionScope};
 pub use names::PluginSource;
 pub use plan::{
-    AdminPlan, AllowedOrigins, ChildPlan, EndpointPlan, Grants, HttpPlan, ListenPlan, MatchPlan, Plan, ServerPlan,
-    StagePlan, TlsPlan, Transport,
+    AdminPlan, AllowedOrigins, ChildPlan, EndpointPlan, HttpPlan, ListenPlan, MatchPlan, Plan, ServerPlan, StagePlan,
+    TlsPlan, Transport,
 };
 pub use reference::reference;
 pub use report::{Problem, Report};
 pub use schema::schema;
-pub use secret::Secret;
 pub use source::Source;
 pub use spans::Spans;
 pub use units::Size;

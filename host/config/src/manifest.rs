@@ -5,12 +5,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use cardea_grant::{HttpRule, IpNet, Pattern, Secret};
 use http::Uri;
 
 use crate::document::Document;
+use crate::grant::{KvGrant, Secrets};
 use crate::http_words::{Headers, Host, Origin};
 use crate::names::{AdminAddress, Argument, NotBuilt, Patterns, PluginSource, ServerName, StageName, Variables};
-use crate::secret::Secret;
 use crate::section::{Form, Key, Required, Section, choices, section};
 use crate::units::Size;
 
@@ -272,20 +273,48 @@ section! {
 }
 
 section! {
-    /// What a stage may use beside its own hooks.
+    /// What a stage may use beside its own hooks. What holds is what the plugin asks for in its `plugin.toml` and the stage
+    /// grants here; `cardea plan` shows both.
     pub(crate) struct Grant {
         /// Counters that limit rates and concurrency.
         limiter: bool = false;
-        /// Values kept between calls.
-        kv: bool = false;
+        /// Values kept between calls: `true`, or `{ max-bytes = "1MiB", max-keys = 1000 }`, each for one tenant.
+        kv: KvGrant = false;
         /// Lines appended to the audit journal.
         journal: bool = false;
-        /// Calls of other services. Not in this version.
-        http: Option<NotBuilt>;
-        /// Secrets of its own. Not in this version.
-        secret: Option<NotBuilt>;
+        /// Requests it may send: a method, an origin, and a path in which `*` stands for any text.
+        http: Option<Vec<HttpRule>>;
+        /// Networks outside the public internet that these requests may reach, such as `10.1.0.0/16`.
+        private_addresses: Vec<IpNet> = [];
+        /// Secrets the gateway uses in the plugin's name.
+        secret: SecretGrant = {};
+        /// What of a call it may read: `/params/…`, `/result/…` with all that is below, in which `*` is any one member, and
+        /// `header:…`. Default: what its role needs.
+        read: Option<Vec<Pattern>>;
+        /// What of a call it may edit, likewise. Default: what its role needs.
+        edit: Option<Vec<Pattern>>;
         /// Verification of signed tokens. Not in this version.
         jose: Option<NotBuilt>;
+    }
+}
+
+section! {
+    /// Secrets the gateway uses in the plugin's name: for signatures, and as `{{secret:name}}` in headers of its requests.
+    pub(crate) struct SecretGrant {
+        /// The secrets, by the names the plugin has for them.
+        values: Secrets = {};
+        /// Names of those that the plugin may read, and not only use.
+        reveal: Option<Vec<String>>;
+    }
+}
+
+section! {
+    /// How much a plugin may keep for one tenant.
+    pub(crate) struct KvQuota {
+        /// Bytes of keys and values.
+        max_bytes: Option<Size>, within "1KiB" to "1GiB";
+        /// Keys.
+        max_keys: Option<usize>, within 1 to 10_000_000;
     }
 }
 

@@ -5,12 +5,12 @@ use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use cardea_grant::Secret;
 use serde_json::{Value, json};
 use toml::de::DeValue;
 
 use crate::kind::{Kind, Text, filled};
 use crate::reader::{Node, Reader};
-use crate::secret::Secret;
 use crate::section::Shape;
 
 /// The name of a server.

@@ -93,7 +93,7 @@ impl<'a> Reader<'a> {
         let allowed: Vec<String> = manifest::secret_keys().iter().map(|key| format!("`{key}`")).collect();
         let mut help = format!("secrets may stand in {}", allowed.join(", "));
         if node.path.starts_with("stage.config") {
-            help.push_str("; a stage gets secrets by the `secret` grant, which this version does not have yet");
+            help.push_str("; a plugin uses the secrets of its stage's `grant.secret.values` by their names");
         }
         let span = self.source.find(&node.span, &text[start..end]);
         let message = format!("no variable is replaced in `{}`", node.path);

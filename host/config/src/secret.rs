@@ -1,43 +1,15 @@
-//! Secrets: values that may come from the environment or from a file, and are never shown.
+//! Secrets: how they are written. They may come from the environment or from a file.
 
-use std::fmt;
 use std::ops::Range;
 use std::path::Path;
 
+use cardea_grant::Secret;
 use serde_json::json;
 
 use crate::kind::Kind;
 use crate::reader::{Node, Reader};
 use crate::report::Problem;
 use crate::section::Shape;
-
-/// A value that prints as `***`, however it is printed. It can be compared and hashed, so that a reload sees whether it changed.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Secret(String);
-
-impl Secret {
-    /// A secret of this value.
-    pub fn new(value: impl Into<String>) -> Self {
-        Self(value.into())
-    }
-
-    /// The value itself. Its callers are the places to look at when a secret has leaked.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
-
-impl fmt::Display for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
 
 impl Kind for Secret {
     fn shape() -> Shape {
@@ -61,7 +33,7 @@ impl Kind for Secret {
             reader.refuse(node, "is empty", help);
             return None;
         }
-        Some(Self(value))
+        Some(Self::new(value))
     }
 }
 

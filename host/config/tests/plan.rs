@@ -130,11 +130,30 @@ fn every_problem_is_told_at_once_and_in_the_order_of_the_text() {
     assert!(report.problems.is_sorted_by_key(|problem| problem.span.start));
 }
 
+const GRANTS: &str = r#"
+[[stage]]
+plugin = "rbac"
+[stage.grant]
+kv = { max-bytes = "1MiB", max-keys = 10 }
+http = ["GET https://id.example.com/keys/*"]
+private-addresses = ["127.0.0.1/32", "fd00::/8"]
+secret = { values = { hook = "${TOKEN}" }, reveal = ["hook"] }
+read = ["/params/arguments/*/path", "header:*"]
+edit = []
+"#;
+
+#[test]
+fn a_secret_that_changes_is_a_grant_that_changes() {
+    let other = GRANTS.replace("${TOKEN}", "another");
+    let difference = diff(&plan(GRANTS), &plan(&other));
+    assert_eq!(difference.to_string(), "~ stage rbac: grant\n");
+}
+
 #[test]
 fn the_schema_accepts_what_is_read_and_refuses_what_is_not() {
     let validator = jsonschema::validator_for(&schema()).unwrap();
     let json = |text: &str| serde_json::to_value(text.parse::<toml::Table>().unwrap()).unwrap();
-    for good in [STAGES, "", "[listen]\nlimits = { max-body-bytes = 4096 }\n", &example()] {
+    for good in [STAGES, "", GRANTS, "[listen]\nlimits = { max-body-bytes = 4096 }\n", &example()] {
         plan(good);
         assert!(validator.is_valid(&json(good)), "{good}");
     }
@@ -144,6 +163,9 @@ fn the_schema_accepts_what_is_read_and_refuses_what_is_not() {
         "[listen]\nlimits = { max-body-bytes = \"4MB\" }\n",
         "[[server]]\nurl = \"https://example.com\"\n",
         "[[stage]]\nplugin = \"a\"\ngrant = { http = true }\n",
+        "[[stage]]\nplugin = \"a\"\ngrant = { http = [\"https://example.com/\"] }\n",
+        "[[stage]]\nplugin = \"a\"\ngrant = { kv = { most = 1 } }\n",
+        "[[stage]]\nplugin = \"a\"\ngrant = { read = [\"/arguments\"] }\n",
     ] {
         problems(bad);
         assert!(!validator.is_valid(&json(bad)), "{bad}");

@@ -52,6 +52,7 @@ const HEADERS: &[&str] = &[
     "[[stage]]",
     "[stage.match]",
     "[stage.grant]",
+    "[stage.grant.secret]",
     "[stage.config]",
     "[stage]",
     "[ünknown]",
@@ -87,6 +88,9 @@ const KEYS: &[&str] = &[
     "max-body-bytes",
     "grant.kv",
     "grant.http",
+    "grant.secret.values",
+    "grant.read",
+    "private-addresses",
     "schlüssel",
     "\"\"",
 ];

@@ -13,7 +13,8 @@ wasmtime::component::bindgen!({
     path: "../../wit",
     world: "every-built-hook",
     imports: {
-        // These alone can wait, for a back end that is not in this process.
+        // These alone can wait, for something that is not in this process.
+        "cardea:plugin/http": async | trappable,
         "cardea:plugin/kv": async | trappable,
         "cardea:plugin/limiter": async | trappable,
         default: trappable,

@@ -9,6 +9,7 @@ use cardea_chain::{
     Call, CallVerdict, Candidate, Choice, Credential, Done, Entry, Finding, Hook, HookFault, HookFuture, HookResult,
     Hooks, Listing, Reply, ReplyVerdict, Role, Stage,
 };
+use cardea_egress::Outlet;
 use tokio::time::Instant;
 
 use crate::bindings::exports::cardea::plugin::on_record;
@@ -19,7 +20,7 @@ use crate::instance::{Blueprint, StartFault, within};
 use crate::lease::Lease;
 use crate::metrics::{Metric, Metrics};
 use crate::pool::{Pool, Stats};
-use crate::{Capabilities, Engine, Inspection, LoadError, LoadErrorKind, StageSpec, convert, link};
+use crate::{Allowed, Capabilities, Engine, Inspection, LoadError, LoadErrorKind, StageSpec, convert, link};
 
 /// What `on-record` may take: it is off the path.
 const RECORD_TICKS: u64 = 250;
@@ -56,36 +57,40 @@ impl WasmStage {
         capabilities: Capabilities,
         clock: Clock,
     ) -> Result<Arc<Self>, LoadError> {
-        inspection.check_grants(spec.grants)?;
+        let allowed = Allowed::of(&inspection, &spec.grants)?;
+        let outlet = outlet(&allowed, &capabilities)?;
         let code = engine.codes.of(bytes, &inspection.digest).await?;
         let component = code.get().ok_or_else(|| misfit("it was not compiled"))?;
         let mut linker = engine.linker();
-        let linked = link::granted(&mut linker, spec.grants).and_then(|()| linker.instantiate_pre(component));
+        let linked = link::granted(&mut linker, &allowed).and_then(|()| linker.instantiate_pre(component));
         let pre = linked.map_err(|fault| misfit(&format!("{fault:#}")))?;
         let facts = Arc::new(Facts {
             stage: spec.name.into(),
             role: inspection.role,
             generation: spec.generation,
             config: spec.config.to_string().into(),
-            grants: spec.grants,
+            allowed,
             capabilities,
+            outlet,
+            state_version: inspection.manifest.as_ref().map_or(1, |manifest| manifest.state_version),
             clock,
             metrics: Metrics::default(),
         });
-        let (limits, grants) = (spec.limits, spec.grants);
+        let limits = spec.limits;
         let blueprint = Blueprint::new(pre, inspection.hooks, Arc::clone(&facts), limits.memory)
             .map_err(|fault| misfit(&format!("{fault:#}")))?;
         let mut first = blueprint.start().await.map_err(|fault| not_started("init", fault))?;
         first.selftest().await.map_err(|fault| not_started("selftest", fault))?;
-        let pool = Pool::new(blueprint, limits.concurrency_of(grants));
+        let pool = Pool::new(blueprint, limits.concurrency_of(&facts.allowed));
         pool.warm(first);
+        let wall = limits.wall_of_hook(&facts.allowed);
         Ok(Arc::new(Self {
             inspection,
             facts,
             pool: Arc::new(pool),
             // The first tick can come at once: one more gives at least the whole budget.
             ticks: limits.cpu.as_millis() as u64 + 1,
-            wall: limits.wall_of_hook(grants),
+            wall,
             _code: code,
         }))
     }
@@ -93,6 +98,11 @@ impl WasmStage {
     /// What the component shows of itself.
     pub fn inspection(&self) -> &Inspection {
         &self.inspection
+    }
+
+    /// What it may do.
+    pub fn allowed(&self) -> &Allowed {
+        &self.facts.allowed
     }
 
     /// How it has fared.
@@ -178,7 +188,7 @@ impl Stage for WasmStage {
     }
 
     fn keeps_journal(&self) -> bool {
-        self.facts.grants.journal
+        self.facts.allowed.scope.journal
     }
 
     fn authenticate<'a>(&'a self, credential: &'a Arc<Credential>) -> HookFuture<'a, Finding> {
@@ -199,6 +209,21 @@ impl Stage for WasmStage {
 
     fn judge_reply<'a>(&'a self, call: &'a Arc<Call>, reply: &'a Arc<Reply>) -> HookFuture<'a, ReplyVerdict> {
         Box::pin(self.on_reply(call, reply))
+    }
+}
+
+/// The way out of a stage that may send requests.
+fn outlet(allowed: &Allowed, capabilities: &Capabilities) -> Result<Option<Outlet>, LoadError> {
+    if allowed.scope.http.is_empty() {
+        return Ok(None);
+    }
+    match &capabilities.egress {
+        Some(egress) => Ok(Some(egress.outlet(&allowed.private_addresses))),
+        None => Err(LoadError::new(
+            LoadErrorKind::Unavailable,
+            "it sends requests, and this gateway has no way out: TLS could not be set up when it started",
+            "Install root certificates and start the gateway again; the log of its start has the cause",
+        )),
     }
 }
 

@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cardea_chain::{Call, Credential, Effects, Hook, Listing, Reply, Role};
+use cardea_egress::Outlet;
 use wasmtime::ResourceLimiter;
 use wasmtime_wasi::{ResourceTable, WasiCtx, WasiCtxView, WasiView};
 
 use crate::clock::Clock;
 use crate::metrics::Metrics;
+use crate::outgoing::Outgoing;
 use crate::output::Output;
-use crate::{Capabilities, Grants};
+use crate::{Allowed, Capabilities};
 
 /// Imports a hook may call. Beyond it traps: nothing sensible asks so often.
 const HOST_CALLS: u32 = 1_000;
@@ -28,8 +30,12 @@ pub(crate) struct Facts {
     pub(crate) generation: u64,
     /// The `config` table as JSON text.
     pub(crate) config: Bytes,
-    pub(crate) grants: Grants,
+    pub(crate) allowed: Allowed,
     pub(crate) capabilities: Capabilities,
+    /// The way out, where `http` is allowed.
+    pub(crate) outlet: Option<Outlet>,
+    /// Which layout its values in `kv` have.
+    pub(crate) state_version: u32,
     pub(crate) clock: Clock,
     pub(crate) metrics: Metrics,
 }
@@ -66,6 +72,26 @@ impl Visit {
     }
 }
 
+/// The document an edit is in, as masks begin.
+pub(crate) const PARAMS: &str = "/params";
+/// The same for a reply.
+pub(crate) const RESULT: &str = "/result";
+
+/// What an edit does to the value it names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    Replace,
+    Remove,
+}
+
+/// An edit outside the stage's mask.
+#[derive(Debug, thiserror::Error)]
+#[error("it edits `{part}{pointer}`, which its stage does not allow")]
+pub(crate) struct OutsideMask {
+    part: &'static str,
+    pointer: String,
+}
+
 /// The data of one store.
 pub(crate) struct Guest {
     pub(crate) facts: Arc<Facts>,
@@ -75,6 +101,7 @@ pub(crate) struct Guest {
     /// Epoch ticks the hook may still compute.
     pub(crate) ticks: u64,
     pub(crate) log_lines: u32,
+    pub(crate) outgoing: Outgoing,
     host_calls: u32,
     document: Option<Bytes>,
     now_ms: Option<u64>,
@@ -95,6 +122,7 @@ impl Guest {
             memory: Memory { held: 0, most: memory },
             ticks: 0,
             log_lines: 0,
+            outgoing: Outgoing::default(),
             host_calls: 0,
             document: None,
             now_ms: None,
@@ -109,6 +137,7 @@ impl Guest {
         let on_path = visit.hook.is_some_and(|hook| hook != Hook::Record);
         self.host_calls = if on_path { HOST_CALLS } else { HOST_CALLS_OFF_PATH };
         self.log_lines = LOG_LINES;
+        self.outgoing = Outgoing::default();
         self.ticks = ticks;
         self.now_ms = None;
         self.document = None;
@@ -146,6 +175,20 @@ impl Guest {
         }
     }
 
+    /// Sees to it that an edit stays within the stage's mask. One that does not ends the hook: nothing it has done counts.
+    pub(crate) fn check_edit(&self, part: &'static str, pointer: &str, action: Action) -> Result<(), OutsideMask> {
+        let covered = |pointer: &str| match part {
+            PARAMS => self.facts.allowed.edit.covers_call(pointer),
+            _ => self.facts.allowed.edit.covers_reply(pointer),
+        };
+        let within = match (action, pointer.rsplit_once('/')) {
+            // What follows an element that goes takes its place, so all of them must be within: `-` is named by no mask.
+            (Action::Remove, Some((list, token))) if is_index(token) => covered(&format!("{list}/-")),
+            _ => covered(pointer),
+        };
+        if within { Ok(()) } else { Err(OutsideMask { part, pointer: pointer.to_owned() }) }
+    }
+
     /// The reply's `result` or `error` as the hook has edited it; empty where there is none.
     pub(crate) fn document(&mut self) -> Bytes {
         if let Some(edited) = &self.effects.reply {
@@ -155,12 +198,31 @@ impl Guest {
         self.document.get_or_insert_with(|| reply.document(&call.method, call.name.as_deref())).clone()
     }
 
-    /// Where this stage's keys live for the tenant of the call. Lengths stand first, so no two namespaces are one text.
+    /// Where this stage's limits live for the tenant of the call. Lengths stand first, so no two namespaces are one text.
     pub(crate) fn namespace(&self) -> String {
         let stage = &self.facts.stage;
-        let tenant = self.visit.call.as_ref().map_or("", |call| &call.subject.tenant);
-        format!("{}:{stage}{tenant}", stage.len())
+        format!("{}:{stage}{}", stage.len(), self.tenant())
     }
+
+    /// Where its values live: likewise, and apart for every layout they have had.
+    pub(crate) fn space(&self) -> String {
+        match self.facts.state_version {
+            0 | 1 => self.namespace(),
+            // No stage has a `#` in its name.
+            version => {
+                let owner = format!("{}#{version}", self.facts.stage);
+                format!("{}:{owner}{}", owner.len(), self.tenant())
+            }
+        }
+    }
+
+    fn tenant(&self) -> &str {
+        self.visit.call.as_ref().map_or("", |call| &call.subject.tenant)
+    }
+}
+
+fn is_index(token: &str) -> bool {
+    !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 impl WasiView for Guest {

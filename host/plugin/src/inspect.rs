@@ -4,7 +4,7 @@ use cardea_chain::{Hook, Hooks, Role};
 use sha2::{Digest, Sha256};
 use wasmparser::{Encoding, Parser, Payload};
 
-use crate::{Grants, LoadError, LoadErrorKind, PluginManifest};
+use crate::{LoadError, LoadErrorKind, PluginManifest};
 
 /// No plugin is larger than this.
 const MOST_BYTES: usize = 64 << 20;
@@ -28,9 +28,9 @@ const ALWAYS: [&str; 12] = [
     "metric",
 ];
 /// Interfaces that a stage has to grant.
-const GRANTED: [&str; 3] = ["kv", "limiter", "journal"];
+const GRANTED: [&str; 5] = ["kv", "limiter", "journal", "http", "secret"];
 /// Interfaces that the wit names and this version does not have.
-const NOT_BUILT: [&str; 4] = ["http", "secret", "jose", "invoke"];
+const NOT_BUILT: [&str; 2] = ["jose", "invoke"];
 /// Hooks that the wit names and this version does not run.
 const NOT_RUN: [Hook; 4] = [Hook::Catalog, Hook::Connect, Hook::Message, Hook::Serve];
 
@@ -114,27 +114,7 @@ impl Inspection {
         ))
     }
 
-    /// Sees to it that everything it imports is granted.
-    pub(crate) fn check_grants(&self, grants: Grants) -> Result<(), LoadError> {
-        let held = |name: &str| match name {
-            "kv" => grants.kv,
-            "limiter" => grants.limiter,
-            _ => grants.journal,
-        };
-        let missing: Vec<_> = self.grants_wanted().into_iter().filter(|name| !held(name)).collect();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        let names = missing.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" and ");
-        let lines = missing.iter().map(|name| format!("`grant.{name} = true`")).collect::<Vec<_>>().join(" and ");
-        Err(LoadError::new(
-            LoadErrorKind::NotGranted,
-            format!("it uses {names}, which its stage does not grant"),
-            format!("If it may, add {lines} to its [[stage]]"),
-        ))
-    }
-
-    fn uses(&self, interface: &str) -> bool {
+    pub(crate) fn uses(&self, interface: &str) -> bool {
         self.imports.iter().any(|import| split(import).is_some_and(|(name, _)| name == interface))
     }
 }

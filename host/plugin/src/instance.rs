@@ -10,7 +10,7 @@ use wasmtime::component::InstancePre;
 use wasmtime::{Store, UpdateDeadline};
 
 use crate::bindings::exports::cardea::plugin as exports;
-use crate::guest::{Facts, Guest, Visit};
+use crate::guest::{Facts, Guest, OutsideMask, Visit};
 
 /// Bytes a guest may hand the host in one import.
 const HOSTCALL_BYTES: usize = 8 << 20;
@@ -158,6 +158,9 @@ fn hook_fault(fault: &wasmtime::Error) -> HookFault {
     let of = |kind, inside: String| HookFault { kind, inside };
     if fault.is::<CpuSpent>() {
         return of(HookFaultKind::CpuBudget, CpuSpent.to_string());
+    }
+    if let Some(outside) = fault.downcast_ref::<OutsideMask>() {
+        return of(HookFaultKind::Denied, outside.to_string());
     }
     if fault.is::<wasmtime::PoolConcurrencyLimitError>() {
         return of(HookFaultKind::Busy, "as many instances are alive as the gateway may have".to_owned());

@@ -4,8 +4,10 @@
 //! and starts and tests one instance. What it returns is a [`cardea_chain::Stage`] with a pool of warm instances behind it.
 //!
 //! What a guest can do to the house is bounded everywhere: memory by its store, computing by epochs, waiting by the clock,
-//! imports by count, output by lines and bytes. A guest that traps, or whose call is dropped midway, is thrown away.
+//! imports by count, output by lines and bytes. What it may read, edit, send and keep is what it asks for and is granted, both
+//! ([`Allowed`]). A guest that traps, or whose call is dropped midway, is thrown away.
 
+mod allowed;
 mod bindings;
 mod cache;
 #[cfg(test)]
@@ -25,11 +27,14 @@ mod lease;
 mod link;
 mod manifest;
 mod metrics;
+mod outgoing;
 mod output;
 mod pool;
 mod schema;
 mod spec;
 
+pub use allowed::Allowed;
+pub use cardea_grant::{Grants, Scope};
 pub use engine::{Engine, EngineSettings};
 pub use error::{ConfigProblem, EngineError, LoadError, LoadErrorKind};
 pub use generation::{DeliveryFault, WasmStage};
@@ -37,4 +42,4 @@ pub use inspect::Inspection;
 pub use manifest::PluginManifest;
 pub use metrics::{BOUNDS, Metric, Observations};
 pub use pool::Stats;
-pub use spec::{Capabilities, Grants, Limits, StageSpec};
+pub use spec::{Capabilities, Limits, StageSpec};

@@ -2,7 +2,7 @@
 
 use wasmtime::component::{HasSelf, Linker};
 
-use crate::Grants;
+use crate::Allowed;
 use crate::bindings::cardea::plugin as wit;
 use crate::guest::Guest;
 
@@ -27,17 +27,23 @@ pub(crate) fn always(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Guest
     Ok(linker)
 }
 
-/// What the stage grants, in addition.
-pub(crate) fn granted(linker: &mut Linker<Guest>, grants: Grants) -> wasmtime::Result<()> {
+/// What is asked for and granted, in addition.
+pub(crate) fn granted(linker: &mut Linker<Guest>, allowed: &Allowed) -> wasmtime::Result<()> {
     let guest: fn(&mut Guest) -> &mut Guest = |guest| guest;
-    if grants.kv {
+    if allowed.scope.kv.is_some() {
         wit::kv::add_to_linker::<_, HasSelf<Guest>>(linker, guest)?;
     }
-    if grants.limiter {
+    if allowed.scope.limiter {
         wit::limiter::add_to_linker::<_, HasSelf<Guest>>(linker, guest)?;
     }
-    if grants.journal {
+    if allowed.scope.journal {
         wit::journal::add_to_linker::<_, HasSelf<Guest>>(linker, guest)?;
+    }
+    if !allowed.scope.http.is_empty() {
+        wit::http::add_to_linker::<_, HasSelf<Guest>>(linker, guest)?;
+    }
+    if !allowed.scope.secrets.is_empty() {
+        wit::secret::add_to_linker::<_, HasSelf<Guest>>(linker, guest)?;
     }
     Ok(())
 }

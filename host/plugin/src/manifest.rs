@@ -1,12 +1,15 @@
 //! `plugin.toml`: what a plugin says of itself.
 
+use std::str::FromStr;
+
 use cardea_chain::Role;
+use cardea_grant::{Quota, Scope, is_secret_name};
 use serde::Deserialize;
 
 use crate::{LoadError, LoadErrorKind};
 
 /// What a plugin says of itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct PluginManifest {
     /// Its name.
     pub name: String,
@@ -20,18 +23,21 @@ pub struct PluginManifest {
     pub license: Option<String>,
     /// One sentence.
     pub description: Option<String>,
-    /// Grants it asks for, by name; what the manifest grants decides.
-    pub asks: Vec<String>,
+    /// Which layout its values in `kv` have; another number is another namespace.
+    pub state_version: u32,
+    /// What it asks for; what the stage grants decides.
+    pub asks: Scope,
 }
 
 #[derive(Deserialize)]
 struct Raw {
     plugin: RawPlugin,
     #[serde(default)]
-    ask: toml::Table,
+    ask: RawAsk,
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
 struct RawPlugin {
     name: String,
     version: String,
@@ -39,6 +45,60 @@ struct RawPlugin {
     role: String,
     license: Option<String>,
     description: Option<String>,
+    #[serde(default = "first")]
+    state_version: u32,
+}
+
+/// What it does not know is left alone: a later gateway may.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct RawAsk {
+    kv: RawKv,
+    limiter: bool,
+    journal: bool,
+    http: Vec<String>,
+    secret: RawSecret,
+    read: Option<Vec<String>>,
+    edit: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "`kv` is `true`, `false` or a table with `max-bytes` and `max-keys`, both numbers")]
+enum RawKv {
+    Wanted(bool),
+    #[serde(rename_all = "kebab-case")]
+    Within {
+        max_bytes: Option<usize>,
+        max_keys: Option<usize>,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "`secret` is a list of names, or a table with the lists `names` and `reveal`")]
+enum RawSecret {
+    Names(Vec<String>),
+    Table {
+        #[serde(default)]
+        names: Vec<String>,
+        #[serde(default)]
+        reveal: Vec<String>,
+    },
+}
+
+impl Default for RawKv {
+    fn default() -> Self {
+        Self::Wanted(false)
+    }
+}
+
+impl Default for RawSecret {
+    fn default() -> Self {
+        Self::Names(Vec::new())
+    }
+}
+
+fn first() -> u32 {
+    1
 }
 
 impl PluginManifest {
@@ -55,10 +115,44 @@ impl PluginManifest {
         if plugin.name.is_empty() {
             return Err(unusable("plugin.toml inside it gives an empty name".to_owned()));
         }
-        let asks = ask.into_iter().filter(|(_, wish)| wish.as_bool() != Some(false)).map(|(name, _)| name).collect();
-        let RawPlugin { name, version, api, license, description, .. } = plugin;
-        Ok(Self { name, version, api, role, license, description, asks })
+        let asks = scope(ask)?;
+        let RawPlugin { name, version, api, license, description, state_version, .. } = plugin;
+        Ok(Self { name, version, api, role, license, description, state_version, asks })
     }
+}
+
+fn scope(ask: RawAsk) -> Result<Scope, LoadError> {
+    let (mut secrets, reveal) = match ask.secret {
+        RawSecret::Names(names) => (names, Vec::new()),
+        RawSecret::Table { names, reveal } => (names, reveal),
+    };
+    // Who reads a secret uses it.
+    secrets.extend(reveal.iter().filter(|name| !secrets.contains(name)).cloned().collect::<Vec<_>>());
+    if let Some(name) = secrets.iter().find(|name| !is_secret_name(name)) {
+        return Err(unusable(format!(
+            "plugin.toml inside it asks for the secret `{name}`, which no secret can be called"
+        )));
+    }
+    Ok(Scope {
+        kv: match ask.kv {
+            RawKv::Wanted(wanted) => wanted.then(Quota::default),
+            RawKv::Within { max_bytes, max_keys } => Some(Quota { bytes: max_bytes, keys: max_keys }),
+        },
+        limiter: ask.limiter,
+        journal: ask.journal,
+        http: parsed("http", &ask.http)?,
+        secrets,
+        reveal,
+        read: ask.read.map(|lines| parsed("read", &lines)).transpose()?,
+        edit: ask.edit.map(|lines| parsed("edit", &lines)).transpose()?,
+    })
+}
+
+fn parsed<T: FromStr<Err = String>, All: FromIterator<T>>(key: &str, lines: &[String]) -> Result<All, LoadError> {
+    let one = |line: &String| {
+        line.parse().map_err(|fault| unusable(format!("plugin.toml inside it: ask.{key}: `{line}` {fault}")))
+    };
+    lines.iter().map(one).collect()
 }
 
 fn unusable(problem: String) -> LoadError {
@@ -76,8 +170,12 @@ mod tests {
         api = "0.1"
         role = "content"
         [ask]
-        kv = true
+        kv = { max-bytes = 1000 }
         limiter = false
+        telepathy = true
+        http = ["GET https://a.example/*"]
+        secret = { names = ["hook"], reveal = ["pin"] }
+        read = ["/result/content"]
         [later]
         unknown = 1
     "#;
@@ -86,7 +184,11 @@ mod tests {
     fn a_manifest_is_read_and_what_it_does_not_know_is_left_alone() {
         let manifest = PluginManifest::parse(WHOLE).unwrap();
         assert_eq!((manifest.name.as_str(), manifest.role), ("acme/mask", Role::Content));
-        assert_eq!(manifest.asks, ["kv"]);
+        let asks = manifest.asks.lines();
+        let expected = ["kv of at most 1000 bytes", "http GET https://a.example/*", "secret hook", "secret pin"];
+        assert_eq!(asks[..4], expected);
+        assert_eq!(asks[4..], ["reveal pin", "read /result/content"]);
+        assert_eq!(manifest.state_version, 1);
     }
 
     #[test]
@@ -95,5 +197,8 @@ mod tests {
         assert!(problem(&WHOLE.replace("content", "contents")).contains("roles are identity"));
         assert!(problem(&WHOLE.replace("version", "versoin")).contains("missing field `version`"));
         assert!(problem("[plugin").contains("cannot be read"));
+        assert!(problem(&WHOLE.replace("{ max-bytes = 1000 }", "\"yes\"")).contains("`kv` is `true`"));
+        assert!(problem(&WHOLE.replace("GET ", "")).contains("ask.http: `https://a.example/*` has no method"));
+        assert!(problem(&WHOLE.replace("[\"pin\"]", "[\"PIN\"]")).contains("`PIN`"));
     }
 }

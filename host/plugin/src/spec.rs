@@ -3,8 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use cardea_egress::Egress;
+use cardea_grant::Grants;
 use cardea_state::{Kv, Limiter};
 use serde_json::Value;
+
+use crate::Allowed;
+
+/// Time a hook may wait for what is not in this process, beside its own budget.
+pub(crate) const IO_TIME: Duration = Duration::from_secs(2);
 
 /// What the manifest says of a stage.
 #[derive(Clone, Debug)]
@@ -21,24 +28,6 @@ pub struct StageSpec {
     pub grants: Grants,
     /// What it may spend.
     pub limits: Limits,
-}
-
-/// What a stage may use beyond what every stage may.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Grants {
-    /// Keys with values that outlive calls.
-    pub kv: bool,
-    /// Limits.
-    pub limiter: bool,
-    /// The audit journal.
-    pub journal: bool,
-}
-
-impl Grants {
-    /// Whether a hook may have to wait for a back end.
-    pub(crate) fn waits(self) -> bool {
-        self.kv || self.limiter
-    }
 }
 
 /// What a stage may spend.
@@ -62,15 +51,15 @@ impl Default for Limits {
 }
 
 impl Limits {
-    pub(crate) fn wall_of_hook(&self, grants: Grants) -> Duration {
-        if grants.waits() { self.wall + Duration::from_secs(2) } else { self.wall }
+    pub(crate) fn wall_of_hook(&self, allowed: &Allowed) -> Duration {
+        if allowed.waits() { self.wall + IO_TIME } else { self.wall }
     }
 
-    pub(crate) fn concurrency_of(&self, grants: Grants) -> usize {
+    pub(crate) fn concurrency_of(&self, allowed: &Allowed) -> usize {
         let cores = || std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         match self.concurrency {
             Some(concurrency) => concurrency.max(1) as usize,
-            None if grants.waits() => 256,
+            None if allowed.waits() => 256,
             None => 4 * cores(),
         }
     }
@@ -83,11 +72,18 @@ pub struct Capabilities {
     pub kv: Arc<dyn Kv>,
     /// Behind `limiter`.
     pub limiter: Arc<dyn Limiter>,
+    /// Behind `http`; without it no plugin sends requests.
+    pub egress: Option<Arc<Egress>>,
 }
 
 impl Capabilities {
-    /// Both back ends.
+    /// The back ends of state.
     pub fn new(kv: Arc<dyn Kv>, limiter: Arc<dyn Limiter>) -> Self {
-        Self { kv, limiter }
+        Self { kv, limiter, egress: None }
+    }
+
+    /// The same with a way out.
+    pub fn with_egress(self, egress: Arc<Egress>) -> Self {
+        Self { egress: Some(egress), ..self }
     }
 }

@@ -89,8 +89,8 @@ fn what_is_not_built_yet_is_said_to_be_so() {
         exports: support::ON_SERVE,
         ..Component::default()
     };
-    let http = Component { imports: support::HTTP, ..Component::default() };
-    for (component, word) in [(serve, "on-serve"), (http, "http")] {
+    let jose = Component { imports: support::JOSE, ..Component::default() };
+    for (component, word) in [(serve, "on-serve"), (jose, "jose")] {
         let error = Engine::inspect(&component.build()).unwrap_err();
         assert_eq!(error.kind, LoadErrorKind::Unavailable, "{error}");
         assert!(error.problem.contains(word) && error.problem.contains("not available in this version"), "{error}");

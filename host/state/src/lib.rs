@@ -10,6 +10,6 @@ mod limiter;
 mod memory;
 
 pub use fault::StateFault;
-pub use kv::Kv;
+pub use kv::{Kv, Quota, Space};
 pub use limiter::{Bucket, Limiter, Period, Permit, Rate, Rule, Taken, Window};
 pub use memory::{Bounds, Memory};

@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use cardea_grant::Secret;
 use http::Uri;
 
 use crate::manifest::{Admin, Limits, Listen, Tls};
 use crate::report::{Problem, Report};
-use crate::secret::Secret;
 use crate::spans::Spans;
 
 /// The listener for clients.

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use cardea_grant::Secret;
 use http::Uri;
 
 use crate::kind::from_base;
 use crate::manifest::{Endpoint, Limits, Protocol, Server, SessionScope};
 use crate::names::Argument;
 use crate::report::{Problem, Report};
-use crate::secret::Secret;
 use crate::spans::Spans;
 
 /// An MCP server.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::time::Duration;
 
+use cardea_grant::{Grants, Mask};
 use serde_json::Value;
 
 use crate::kind::Text;
@@ -71,17 +72,6 @@ pub struct MatchPlan {
     pub spans: Spans,
 }
 
-/// What a stage may use beside its own hooks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Grants {
-    /// Counters that limit rates and concurrency.
-    pub limiter: bool,
-    /// Values kept between calls.
-    pub kv: bool,
-    /// Lines appended to the audit journal.
-    pub journal: bool,
-}
-
 /// The stages in their order. `servers` are the names a pattern may mean, if all of them are known.
 pub(super) fn stages(raw: Vec<Stage>, servers: Option<&[String]>, report: &mut Report) -> Option<Vec<StagePlan>> {
     let mut taken = BTreeSet::new();
@@ -111,7 +101,7 @@ fn stage(raw: Stage, servers: Option<&[String]>, report: &mut Report) -> Option<
         name,
         plugin,
         matches,
-        grants: grants(&raw.grant),
+        grants: grants(raw.grant, report),
         config: raw.config.value,
         on_error: raw.on_error,
         concurrency: raw.concurrency,
@@ -148,8 +138,29 @@ fn name_taken(plan: &StagePlan) -> Problem {
     problem.help(format!("give one of them a name of its own: `name = \"{}-2\"`", plan.name))
 }
 
-fn grants(raw: &Grant) -> Grants {
-    Grants { limiter: raw.limiter, kv: raw.kv, journal: raw.journal }
+/// The grants; notes a secret that is revealed and not there.
+fn grants(raw: Grant, report: &mut Report) -> Grants {
+    let names: Vec<&str> = raw.secret.values.0.keys().map(String::as_str).collect();
+    for name in raw.secret.reveal.iter().flatten().filter(|name| !names.contains(&name.as_str())) {
+        let message = format!("`stage.grant.secret.reveal` has `{name}`, and no secret is called that");
+        let problem = Problem::new(raw.secret.spans.of("reveal"), message, "nothing to reveal");
+        report.push(match names[..] {
+            [] => problem.help(format!("add it: `secret.values = {{ {name} = \"${{NAME}}\" }}`")),
+            _ => problem.help(suggestion(name, &names, "secrets")),
+        });
+    }
+    Grants {
+        limiter: raw.limiter,
+        kv: raw.kv.0.is_some(),
+        kv_quota: raw.kv.0.unwrap_or_default(),
+        journal: raw.journal,
+        http: raw.http,
+        private_addresses: raw.private_addresses,
+        secrets: raw.secret.values.0,
+        reveal: raw.secret.reveal,
+        read: raw.read.map(Mask::from_iter),
+        edit: raw.edit.map(Mask::from_iter),
+    }
 }
 
 /// The patterns of a match; notes those that can fit nothing.

@@ -10,12 +10,13 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use cardea_chain::{Done, HookFault, Role, Stage};
+use cardea_grant::Pattern;
 use cardea_sdk::testing::case::{Case, Located, Run, load};
 use cardea_sdk::testing::expect::compare;
 use cardea_sdk::testing::observed::{Observed, Outcome};
 
 use crate::clock::Clock;
-use crate::{Capabilities, Engine, EngineSettings, Grants, Inspection, Limits, LoadError, StageSpec, WasmStage};
+use crate::{Capabilities, Engine, EngineSettings, Grants, Inspection, Limits, LoadError, Scope, StageSpec, WasmStage};
 use state::Scripted;
 use told::Log;
 
@@ -140,14 +141,27 @@ async fn start(component: &Bytes, case: &Case, scripted: &Arc<Scripted>) -> Resu
     let mut inspection = Inspection::of(component)?;
     if let Some(role) = &case.role {
         inspection.role = Role::parse(role).expect("a role of the interface");
+        // What a role reads by itself is no matter of the interface.
+        let everything = ["/params", "/result", "header:*"].map(|line| line.parse::<Pattern>().expect("a pattern"));
+        inspection
+            .manifest
+            .iter_mut()
+            .for_each(|manifest| manifest.asks.read = Some(everything.clone().into_iter().collect()));
     }
-    let asks = |name: &str| inspection.manifest.iter().any(|manifest| manifest.asks.iter().any(|ask| ask == name));
+    let asks = inspection.manifest.as_ref().map_or_else(Scope::default, |manifest| manifest.asks.clone());
     let spec = StageSpec {
         name: inspection.manifest.as_ref().map_or("stage", |manifest| &manifest.name).to_owned(),
         plugin: "case".to_owned(),
         generation: case.given.generation.max(1),
         config: serde_json::from_str(&case.config_json()).expect("JSON"),
-        grants: Grants { kv: asks("kv"), limiter: asks("limiter"), journal: asks("journal") },
+        grants: Grants {
+            kv: asks.kv.is_some(),
+            limiter: asks.limiter,
+            journal: asks.journal,
+            read: asks.read,
+            edit: asks.edit,
+            ..Grants::default()
+        },
         // A test machine may be busy with everything but the test.
         limits: Limits {
             cpu: std::time::Duration::from_secs(1),

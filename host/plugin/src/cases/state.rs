@@ -9,7 +9,7 @@ use cardea_sdk::limiter as sdk;
 use cardea_sdk::testing::case::Case;
 use cardea_sdk::testing::given::{ErrorName, LimiterAnswer, Numbers};
 use cardea_sdk::testing::observed::Observed;
-use cardea_state::{Bucket, Kv, Limiter, Period, Rule, StateFault, Taken};
+use cardea_state::{Bucket, Kv, Limiter, Period, Rule, Space, StateFault, Taken};
 use futures_util::future::{BoxFuture, ready};
 
 /// Both back ends of one case.
@@ -113,13 +113,13 @@ impl Limiter for Scripted {
 }
 
 impl Kv for Scripted {
-    fn get<'a>(&'a self, _: &'a str, key: &'a str, _: u64) -> BoxFuture<'a, Result<Option<Bytes>, StateFault>> {
+    fn get<'a>(&'a self, _: Space<'a>, key: &'a str, _: u64) -> BoxFuture<'a, Result<Option<Bytes>, StateFault>> {
         self.with_kv(|kv| Ok(kv.get(key).cloned().map(Bytes::from)))
     }
 
     fn put<'a>(
         &'a self,
-        _: &'a str,
+        _: Space<'a>,
         key: &'a str,
         value: Bytes,
         _: Option<Duration>,
@@ -131,7 +131,7 @@ impl Kv for Scripted {
         })
     }
 
-    fn delete<'a>(&'a self, _: &'a str, key: &'a str) -> BoxFuture<'a, Result<(), StateFault>> {
+    fn delete<'a>(&'a self, _: Space<'a>, key: &'a str) -> BoxFuture<'a, Result<(), StateFault>> {
         self.with_kv(|kv| {
             kv.remove(key);
             Ok(())
@@ -140,7 +140,7 @@ impl Kv for Scripted {
 
     fn add<'a>(
         &'a self,
-        _: &'a str,
+        _: Space<'a>,
         key: &'a str,
         delta: i64,
         _: Option<Duration>,
@@ -159,7 +159,7 @@ impl Kv for Scripted {
 
     fn cas<'a>(
         &'a self,
-        _: &'a str,
+        _: Space<'a>,
         key: &'a str,
         expect: Option<Bytes>,
         value: Bytes,

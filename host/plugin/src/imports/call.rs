@@ -7,7 +7,7 @@ use wasmtime::Result;
 use crate::bindings::cardea::plugin::call::Host;
 use crate::bindings::cardea::plugin::types::{HostError, TextPage};
 use crate::documents;
-use crate::guest::Guest;
+use crate::guest::{Action, Guest, PARAMS};
 
 /// Headers that carry credentials or stand for a session.
 const HIDDEN: [&str; 6] = ["authorization", "proxy-authorization", "cookie", "x-api-key", "api-key", "mcp-session-id"];
@@ -45,8 +45,9 @@ impl Host for Guest {
 
     fn header(&mut self, name: String) -> Result<Option<String>> {
         let name = name.to_ascii_lowercase();
+        let hidden = is_hidden(&name) || !self.facts.allowed.read.covers_header(&name);
         self.of_call(|call| {
-            let value = if is_hidden(&name) { None } else { call.headers.get(&name) };
+            let value = if hidden { None } else { call.headers.get(&name) };
             value.and_then(|value| value.to_str().ok()).map(str::to_owned)
         })
     }
@@ -64,37 +65,41 @@ impl Host for Guest {
 
     fn get(&mut self, pointer: String) -> Result<Option<String>> {
         self.charge()?;
-        Ok(documents::get(self.params(), &pointer))
+        Ok(self.read_param(&pointer, documents::get))
     }
 
     fn get_many(&mut self, pointers: Vec<String>) -> Result<Vec<Option<String>>> {
         for _ in &pointers {
             self.charge()?;
         }
-        Ok(pointers.iter().map(|pointer| documents::get(self.params(), pointer)).collect())
+        Ok(pointers.iter().map(|pointer| self.read_param(pointer, documents::get)).collect())
     }
 
     fn text(&mut self, pointer: String) -> Result<Option<String>> {
         self.charge()?;
-        Ok(documents::text(self.params(), &pointer))
+        Ok(self.read_param(&pointer, documents::text))
     }
 
     fn set(&mut self, pointer: String, json: String) -> Result<Result<(), HostError>> {
-        self.edit_params(&[&pointer], |params| documents::set(params, &pointer, &json))
+        self.edit_params(&[&pointer], Action::Replace, |params| documents::set(params, &pointer, &json))
     }
 
     fn remove(&mut self, pointer: String) -> Result<Result<(), HostError>> {
-        self.edit_params(&[&pointer], |params| documents::remove(params, &pointer))
+        self.edit_params(&[&pointer], Action::Remove, |params| documents::remove(params, &pointer))
     }
 
     fn texts(&mut self, cursor: u32) -> Result<TextPage> {
         self.charge()?;
-        Ok(documents::texts(self.params(), cursor))
+        let mut page = documents::texts(self.params(), cursor);
+        page.leaves.retain(|leaf| self.facts.allowed.read.covers_call(&leaf.pointer));
+        Ok(page)
     }
 
     fn set_texts(&mut self, edits: Vec<(String, String)>) -> Result<Result<(), HostError>> {
         let pointers: Vec<&str> = edits.iter().map(|(pointer, _)| pointer.as_str()).collect();
-        self.edit_params(&pointers, |params| documents::set_texts(Bytes::copy_from_slice(params), &edits))
+        self.edit_params(&pointers, Action::Replace, |params| {
+            documents::set_texts(Bytes::copy_from_slice(params), &edits)
+        })
     }
 }
 
@@ -104,14 +109,23 @@ impl Guest {
         Ok(self.visit.call.as_deref().map(read).unwrap_or_default())
     }
 
+    /// A value of the params, if the stage may read it; else it is as if it were not there.
+    fn read_param<T>(&self, pointer: &str, read: fn(&[u8], &str) -> Option<T>) -> Option<T> {
+        if self.facts.allowed.read.covers_call(pointer) { read(self.params(), pointer) } else { None }
+    }
+
     fn edit_params(
         &mut self,
         pointers: &[&str],
+        action: Action,
         edit: impl FnOnce(&[u8]) -> Result<Bytes, HostError>,
     ) -> Result<Result<(), HostError>> {
         self.charge()?;
-        let edited = self.may_edit_params(pointers).and_then(|()| edit(self.params()));
-        Ok(edited.map(|params| {
+        if let Err(denied) = self.may_edit_params(pointers) {
+            return Ok(Err(denied));
+        }
+        pointers.iter().try_for_each(|pointer| self.check_edit(PARAMS, pointer, action))?;
+        Ok(edit(self.params()).map(|params| {
             self.effects.params = Some(params);
             self.effects.edited.extend(pointers.iter().map(|pointer| (*pointer).to_owned()));
         }))

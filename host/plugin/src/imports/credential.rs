@@ -8,6 +8,11 @@ use crate::guest::Guest;
 
 impl Host for Guest {
     fn header(&mut self, name: String) -> Result<Vec<String>> {
+        let name = name.to_ascii_lowercase();
+        if !self.facts.allowed.read.covers_header(&name) {
+            self.charge()?;
+            return Ok(Vec::new());
+        }
         self.of_credential(|credential| {
             let values = credential.headers.get_all(name).iter();
             values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect()

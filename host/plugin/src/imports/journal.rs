@@ -18,6 +18,9 @@ impl Host for Guest {
         self.charge()?;
         Ok(self.check_record(self.effects.includes.len()).and_then(|()| {
             Pointer::parse(&pointer).map_err(|fault| HostError::Invalid(format!("`{pointer}`: {fault}")))?;
+            if treatment != Treatment::Drop && !self.may_read(document, &pointer) {
+                return Err(HostError::Denied(format!("`{pointer}` is outside what this stage may read")));
+            }
             let (document, treatment) = (document.into(), treatment.into());
             self.effects.includes.push(Include { document, pointer, treatment });
             Ok(())
@@ -39,6 +42,14 @@ impl Host for Guest {
 }
 
 impl Guest {
+    /// What a stage may not read it does not have written down where it could be read.
+    fn may_read(&self, document: Document, pointer: &str) -> bool {
+        match document {
+            Document::Call => self.facts.allowed.read.covers_call(pointer),
+            Document::Reply => self.facts.allowed.read.covers_reply(pointer),
+        }
+    }
+
     fn check_record(&self, given: usize) -> Result<(), HostError> {
         if self.visit.call.is_none() {
             return Err(HostError::Denied("there is no call to record".to_owned()));

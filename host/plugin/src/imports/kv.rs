@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use cardea_state::{Quota, Space};
 use wasmtime::Result;
 
 use super::host_error;
@@ -16,36 +17,36 @@ const VALUE_BYTES: usize = 256 << 10;
 
 impl Host for Guest {
     async fn get(&mut self, key: String) -> Result<Result<Option<Vec<u8>>, HostError>> {
-        let (kv, namespace, now_ms) = self.kv()?;
+        let (kv, keys, now_ms) = self.kv()?;
         if let Err(fault) = check(&key, 0) {
             return Ok(Err(fault));
         }
-        let value = kv.get(&namespace, &key, now_ms).await;
+        let value = kv.get(keys.space(), &key, now_ms).await;
         Ok(value.map(|value| value.map(Vec::from)).map_err(host_error))
     }
 
     async fn put(&mut self, key: String, value: Vec<u8>, ttl_ms: Option<u64>) -> Result<Result<(), HostError>> {
-        let (kv, namespace, now_ms) = self.kv()?;
+        let (kv, keys, now_ms) = self.kv()?;
         if let Err(fault) = check(&key, value.len()) {
             return Ok(Err(fault));
         }
-        Ok(kv.put(&namespace, &key, Bytes::from(value), ttl(ttl_ms), now_ms).await.map_err(host_error))
+        Ok(kv.put(keys.space(), &key, Bytes::from(value), ttl(ttl_ms), now_ms).await.map_err(host_error))
     }
 
     async fn delete(&mut self, key: String) -> Result<Result<(), HostError>> {
-        let (kv, namespace, _) = self.kv()?;
+        let (kv, keys, _) = self.kv()?;
         if let Err(fault) = check(&key, 0) {
             return Ok(Err(fault));
         }
-        Ok(kv.delete(&namespace, &key).await.map_err(host_error))
+        Ok(kv.delete(keys.space(), &key).await.map_err(host_error))
     }
 
     async fn add(&mut self, key: String, delta: i64, ttl_ms: Option<u64>) -> Result<Result<i64, HostError>> {
-        let (kv, namespace, now_ms) = self.kv()?;
+        let (kv, keys, now_ms) = self.kv()?;
         if let Err(fault) = check(&key, 0) {
             return Ok(Err(fault));
         }
-        Ok(kv.add(&namespace, &key, delta, ttl(ttl_ms), now_ms).await.map_err(host_error))
+        Ok(kv.add(keys.space(), &key, delta, ttl(ttl_ms), now_ms).await.map_err(host_error))
     }
 
     async fn cas(
@@ -55,20 +56,35 @@ impl Host for Guest {
         value: Vec<u8>,
         ttl_ms: Option<u64>,
     ) -> Result<Result<bool, HostError>> {
-        let (kv, namespace, now_ms) = self.kv()?;
+        let (kv, keys, now_ms) = self.kv()?;
         if let Err(fault) = check(&key, value.len()) {
             return Ok(Err(fault));
         }
         let (expect, value) = (expect.map(Bytes::from), Bytes::from(value));
-        Ok(kv.cas(&namespace, &key, expect, value, ttl(ttl_ms), now_ms).await.map_err(host_error))
+        Ok(kv.cas(keys.space(), &key, expect, value, ttl(ttl_ms), now_ms).await.map_err(host_error))
     }
 }
 
 impl Guest {
-    fn kv(&mut self) -> Result<(Arc<dyn cardea_state::Kv>, String, u64)> {
+    fn kv(&mut self) -> Result<(Arc<dyn cardea_state::Kv>, Keys, u64)> {
         self.charge()?;
         let now_ms = self.now_ms();
-        Ok((Arc::clone(&self.facts.capabilities.kv), self.namespace(), now_ms))
+        let allowed = self.facts.allowed.scope.kv.unwrap_or_default();
+        let none = Quota::default();
+        let quota = Quota { keys: allowed.keys.unwrap_or(none.keys), bytes: allowed.bytes.unwrap_or(none.bytes) };
+        Ok((Arc::clone(&self.facts.capabilities.kv), Keys { name: self.space(), quota }, now_ms))
+    }
+}
+
+/// Where the keys of one stage and tenant live.
+struct Keys {
+    name: String,
+    quota: Quota,
+}
+
+impl Keys {
+    fn space(&self) -> Space<'_> {
+        Space { name: &self.name, quota: self.quota }
     }
 }
 

@@ -5,6 +5,7 @@ mod catalog;
 mod clock;
 mod config;
 mod credential;
+mod http;
 mod journal;
 mod kv;
 mod limiter;
@@ -13,6 +14,7 @@ mod metric;
 mod obligation;
 mod reply;
 mod scratch;
+mod secret;
 mod subject;
 
 use cardea_state::StateFault;

@@ -7,7 +7,7 @@ use wasmtime::Result;
 use crate::bindings::cardea::plugin::reply::{Host, Producer};
 use crate::bindings::cardea::plugin::types::{HostError, TextPage};
 use crate::documents;
-use crate::guest::Guest;
+use crate::guest::{Action, Guest, RESULT};
 
 impl Host for Guest {
     fn origin(&mut self) -> Result<Producer> {
@@ -41,50 +41,60 @@ impl Host for Guest {
 
     fn get(&mut self, pointer: String) -> Result<Option<String>> {
         self.charge()?;
-        Ok(documents::get(&self.document(), &pointer))
+        Ok(self.read_reply(&pointer, documents::get))
     }
 
     fn get_many(&mut self, pointers: Vec<String>) -> Result<Vec<Option<String>>> {
         for _ in &pointers {
             self.charge()?;
         }
-        let document = self.document();
-        Ok(pointers.iter().map(|pointer| documents::get(&document, pointer)).collect())
+        Ok(pointers.iter().map(|pointer| self.read_reply(pointer, documents::get)).collect())
     }
 
     fn text(&mut self, pointer: String) -> Result<Option<String>> {
         self.charge()?;
-        Ok(documents::text(&self.document(), &pointer))
+        Ok(self.read_reply(&pointer, documents::text))
     }
 
     fn set(&mut self, pointer: String, json: String) -> Result<Result<(), HostError>> {
-        self.edit_reply(&[&pointer], |document| documents::set(&document, &pointer, &json))
+        self.edit_reply(&[&pointer], Action::Replace, |document| documents::set(&document, &pointer, &json))
     }
 
     fn remove(&mut self, pointer: String) -> Result<Result<(), HostError>> {
-        self.edit_reply(&[&pointer], |document| documents::remove(&document, &pointer))
+        self.edit_reply(&[&pointer], Action::Remove, |document| documents::remove(&document, &pointer))
     }
 
     fn texts(&mut self, cursor: u32) -> Result<TextPage> {
         self.charge()?;
-        Ok(documents::texts(&self.document(), cursor))
+        let mut page = documents::texts(&self.document(), cursor);
+        page.leaves.retain(|leaf| self.facts.allowed.read.covers_reply(&leaf.pointer));
+        Ok(page)
     }
 
     fn set_texts(&mut self, edits: Vec<(String, String)>) -> Result<Result<(), HostError>> {
         let pointers: Vec<&str> = edits.iter().map(|(pointer, _)| pointer.as_str()).collect();
-        self.edit_reply(&pointers, |document| documents::set_texts(document, &edits))
+        self.edit_reply(&pointers, Action::Replace, |document| documents::set_texts(document, &edits))
     }
 }
 
 impl Guest {
+    /// A value of the reply, if the stage may read it; else it is as if it were not there.
+    fn read_reply<T>(&mut self, pointer: &str, read: fn(&[u8], &str) -> Option<T>) -> Option<T> {
+        if self.facts.allowed.read.covers_reply(pointer) { read(&self.document(), pointer) } else { None }
+    }
+
     fn edit_reply(
         &mut self,
         pointers: &[&str],
+        action: Action,
         edit: impl FnOnce(Bytes) -> Result<Bytes, HostError>,
     ) -> Result<Result<(), HostError>> {
         self.charge()?;
-        let edited = self.may_edit_reply(pointers).and_then(|()| edit(self.document()));
-        Ok(edited.map(|document| {
+        if let Err(denied) = self.may_edit_reply(pointers) {
+            return Ok(Err(denied));
+        }
+        pointers.iter().try_for_each(|pointer| self.check_edit(RESULT, pointer, action))?;
+        Ok(edit(self.document()).map(|document| {
             self.effects.reply = Some(document);
             self.effects.edited.extend(pointers.iter().map(|pointer| (*pointer).to_owned()));
         }))

@@ -17,8 +17,8 @@ use wit_parser::Resolve;
 
 /// Exports `on-serve` beside the rest.
 pub(crate) const ON_SERVE: &str = r#"(func (export "cardea:plugin/on-serve@0.1.0#serve") (result i32) unreachable)"#;
-/// Imports one function of `http`.
-pub(crate) const HTTP: &str = r#"(import "cardea:plugin/http@0.1.0" "send-many" (func (param i32 i32 i32)))"#;
+/// Imports one function of `jose`.
+pub(crate) const JOSE: &str = r#"(import "cardea:plugin/jose@0.1.0" "verify" (func (param i32 i32 i32 i32 i32)))"#;
 /// Imports one function of `kv`.
 pub(crate) const KV: &str = r#"(import "cardea:plugin/kv@0.1.0" "delete" (func (param i32 i32 i32)))"#;
 
@@ -77,7 +77,9 @@ impl Component {
         let world = resolve.select_world(&[own], Some("hostile")).unwrap();
         embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
         let mut component = ComponentEncoder::default().validate(true).module(&module).unwrap().encode().unwrap();
-        let manifest = format!("[plugin]\nname = 'hostile'\nversion = '1.0.0'\napi = '0.1'\nrole = '{role}'\n");
+        let ask = if imports.contains("plugin/kv@") { "kv = true" } else { "" };
+        let manifest =
+            format!("[plugin]\nname = 'hostile'\nversion = '1.0.0'\napi = '0.1'\nrole = '{role}'\n[ask]\n{ask}\n");
         custom_section(&mut component, "cardea:manifest", manifest.as_bytes());
         component
     }
@@ -101,7 +103,8 @@ fn add_interface(resolve: &mut Resolve, version: &str) {
     resolve.push_dir(changed.path()).unwrap();
 }
 
-fn custom_section(component: &mut Vec<u8>, name: &str, content: &[u8]) {
+/// Adds a section; of several with one name the outermost counts.
+pub(crate) fn custom_section(component: &mut Vec<u8>, name: &str, content: &[u8]) {
     let mut section = leb(name.len());
     section.extend_from_slice(name.as_bytes());
     section.extend_from_slice(content);

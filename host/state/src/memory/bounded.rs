@@ -46,6 +46,11 @@ impl<V: Idle> Bounded<V> {
         }
     }
 
+    /// How many keys there are, idle ones included.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// Whether `new` more keys fit, after forgetting idle ones if need be. `forgotten` hears of each of those.
     pub(super) fn has_room(&mut self, new: usize, now_ms: u64, forgotten: impl FnMut(&str, &V)) -> bool {
         if self.entries.len() + new > self.search_at && self.may_search(now_ms) {
@@ -65,6 +70,13 @@ impl<V: Idle> Bounded<V> {
         // Twice as many before the next search: the cost of searching stays a constant a key.
         self.search_at = (self.entries.len() * 2).clamp(FEW.min(self.most), self.most);
         self.searched_ms = Some(now_ms);
+    }
+
+    /// The same for a bound that is not this map's own, and not more often than a flood may make it.
+    pub(super) fn forget_idle_again(&mut self, now_ms: u64, forgotten: impl FnMut(&str, &V)) {
+        if self.searched_ms.is_none_or(|searched| now_ms.abs_diff(searched) >= SEARCH_PAUSE_MS) {
+            self.forget_idle(now_ms, forgotten);
+        }
     }
 
     pub(super) fn is_idle(&self, now_ms: u64) -> bool {

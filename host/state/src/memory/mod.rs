@@ -18,7 +18,7 @@ use bytes::Bytes;
 use dashmap::DashMap;
 use futures_util::future::{BoxFuture, FutureExt, ready};
 
-use crate::{Bucket, Kv, Limiter, StateFault, Taken};
+use crate::{Bucket, Kv, Limiter, Space, StateFault, Taken};
 use limits::Limits;
 use values::Values;
 
@@ -115,27 +115,28 @@ impl Limiter for Memory {
 impl Kv for Memory {
     fn get<'a>(
         &'a self,
-        namespace: &'a str,
+        space: Space<'a>,
         key: &'a str,
         now_ms: u64,
     ) -> BoxFuture<'a, Result<Option<Bytes>, StateFault>> {
-        let values = self.values.get(namespace).map(|values| Arc::clone(&values));
+        let values = self.values.get(space.name).map(|values| Arc::clone(&values));
         ready(Ok(values.and_then(|values| values.get(key, now_ms)))).boxed()
     }
 
     fn put<'a>(
         &'a self,
-        namespace: &'a str,
+        space: Space<'a>,
         key: &'a str,
         value: Bytes,
         ttl: Option<Duration>,
         now_ms: u64,
     ) -> BoxFuture<'a, Result<(), StateFault>> {
-        ready(self.values(namespace, now_ms).and_then(|values| values.put(key, value, ttl, now_ms))).boxed()
+        ready(self.values(space.name, now_ms).and_then(|values| values.put(key, value, ttl, space.quota, now_ms)))
+            .boxed()
     }
 
-    fn delete<'a>(&'a self, namespace: &'a str, key: &'a str) -> BoxFuture<'a, Result<(), StateFault>> {
-        if let Some(values) = self.values.get(namespace) {
+    fn delete<'a>(&'a self, space: Space<'a>, key: &'a str) -> BoxFuture<'a, Result<(), StateFault>> {
+        if let Some(values) = self.values.get(space.name) {
             values.delete(key);
         }
         ready(Ok(())).boxed()
@@ -143,26 +144,27 @@ impl Kv for Memory {
 
     fn add<'a>(
         &'a self,
-        namespace: &'a str,
+        space: Space<'a>,
         key: &'a str,
         delta: i64,
         ttl: Option<Duration>,
         now_ms: u64,
     ) -> BoxFuture<'a, Result<i64, StateFault>> {
-        ready(self.values(namespace, now_ms).and_then(|values| values.add(key, delta, ttl, now_ms))).boxed()
+        ready(self.values(space.name, now_ms).and_then(|values| values.add(key, delta, ttl, space.quota, now_ms)))
+            .boxed()
     }
 
     fn cas<'a>(
         &'a self,
-        namespace: &'a str,
+        space: Space<'a>,
         key: &'a str,
         expect: Option<Bytes>,
         value: Bytes,
         ttl: Option<Duration>,
         now_ms: u64,
     ) -> BoxFuture<'a, Result<bool, StateFault>> {
-        let values = self.values(namespace, now_ms);
-        ready(values.and_then(|values| values.cas(key, expect.as_deref(), value, ttl, now_ms))).boxed()
+        let values = self.values(space.name, now_ms);
+        ready(values.and_then(|values| values.cas(key, expect.as_deref(), value, ttl, space.quota, now_ms))).boxed()
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::bounded::{Bounded, Idle};
-use crate::StateFault;
+use crate::{Quota, StateFault};
 
 /// The keys and values of one namespace.
 pub(super) struct Values {
@@ -43,9 +43,16 @@ impl Values {
         self.lock().live(key, now_ms).map(|entry| entry.value.clone())
     }
 
-    pub(super) fn put(&self, key: &str, value: Bytes, ttl: Option<Duration>, now_ms: u64) -> Result<(), StateFault> {
+    pub(super) fn put(
+        &self,
+        key: &str,
+        value: Bytes,
+        ttl: Option<Duration>,
+        quota: Quota,
+        now_ms: u64,
+    ) -> Result<(), StateFault> {
         let entry = Entry { value, expires_ms: expiry(ttl, now_ms) };
-        self.lock().store(key, entry, self.most_bytes, now_ms)
+        self.lock().store(key, entry, self.within(quota), now_ms)
     }
 
     pub(super) fn delete(&self, key: &str) {
@@ -55,7 +62,14 @@ impl Values {
         }
     }
 
-    pub(super) fn add(&self, key: &str, delta: i64, ttl: Option<Duration>, now_ms: u64) -> Result<i64, StateFault> {
+    pub(super) fn add(
+        &self,
+        key: &str,
+        delta: i64,
+        ttl: Option<Duration>,
+        quota: Quota,
+        now_ms: u64,
+    ) -> Result<i64, StateFault> {
         let mut table = self.lock();
         let (present, expires_ms) = match table.live(key, now_ms) {
             Some(entry) => (number(key, &entry.value)?, entry.expires_ms),
@@ -65,7 +79,7 @@ impl Values {
             StateFault::Invalid(format!("`{key}` holds {present}; {delta} more do not fit into 64 bits"))
         })?;
         let entry = Entry { value: sum.to_string().into(), expires_ms };
-        table.store(key, entry, self.most_bytes, now_ms)?;
+        table.store(key, entry, self.within(quota), now_ms)?;
         Ok(sum)
     }
 
@@ -75,6 +89,7 @@ impl Values {
         expect: Option<&[u8]>,
         value: Bytes,
         ttl: Option<Duration>,
+        quota: Quota,
         now_ms: u64,
     ) -> Result<bool, StateFault> {
         let mut table = self.lock();
@@ -82,8 +97,12 @@ impl Values {
             return Ok(false);
         }
         let entry = Entry { value, expires_ms: expiry(ttl, now_ms) };
-        table.store(key, entry, self.most_bytes, now_ms)?;
+        table.store(key, entry, self.within(quota), now_ms)?;
         Ok(true)
+    }
+
+    fn within(&self, quota: Quota) -> Quota {
+        Quota { bytes: quota.bytes.min(self.most_bytes), ..quota }
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {
@@ -97,24 +116,36 @@ impl Table {
         self.entries.get(key).filter(|entry| !entry.is_idle(now_ms))
     }
 
-    fn store(&mut self, key: &str, entry: Entry, most_bytes: usize, now_ms: u64) -> Result<(), StateFault> {
+    fn store(&mut self, key: &str, entry: Entry, quota: Quota, now_ms: u64) -> Result<(), StateFault> {
         let wanted = size(key, &entry);
         let freed = self.entries.get(key).map(|present| size(key, present));
         let bytes = &mut self.bytes;
-        if freed.is_none() && !self.entries.has_room(1, now_ms, |key, entry| *bytes -= size(key, entry)) {
+        let forgotten = |key: &str, entry: &Entry| *bytes -= size(key, entry);
+        if freed.is_none() && !self.entries.has_room(1, now_ms, forgotten) {
             return Err(StateFault::Full("too many keys are in use in this namespace".to_owned()));
         }
-        if *bytes + wanted > most_bytes + freed.unwrap_or(0) {
-            self.entries.forget_idle(now_ms, |key, entry| *bytes -= size(key, entry));
+        if freed.is_none() && self.entries.len() >= quota.keys {
+            self.forget_idle(now_ms);
+            if self.entries.len() >= quota.keys {
+                return Err(StateFault::Full(format!("the {} keys of this namespace's quota are in use", quota.keys)));
+            }
+        }
+        if self.bytes + wanted > quota.bytes.saturating_add(freed.unwrap_or(0)) {
+            self.forget_idle(now_ms);
         }
         // The search may have taken the old entry of this very key.
         let freed = self.entries.get(key).map_or(0, |present| size(key, present));
-        if *bytes + wanted > most_bytes + freed {
-            return Err(StateFault::Full(format!("the values of this namespace fill their {most_bytes} bytes")));
+        if self.bytes + wanted > quota.bytes.saturating_add(freed) {
+            return Err(StateFault::Full(format!("the values of this namespace fill their {} bytes", quota.bytes)));
         }
-        *bytes = *bytes + wanted - freed;
+        self.bytes = self.bytes + wanted - freed;
         self.entries.insert(key, entry);
         Ok(())
+    }
+
+    fn forget_idle(&mut self, now_ms: u64) {
+        let bytes = &mut self.bytes;
+        self.entries.forget_idle_again(now_ms, |key, entry| *bytes -= size(key, entry));
     }
 }
 
@@ -136,6 +167,7 @@ fn number(key: &str, value: &[u8]) -> Result<i64, StateFault> {
 mod tests {
     use super::*;
 
+    const ANY: Quota = Quota { keys: usize::MAX, bytes: usize::MAX };
     const SECOND: Option<Duration> = Some(Duration::from_secs(1));
 
     fn values() -> Values {
@@ -145,7 +177,7 @@ mod tests {
     #[test]
     fn a_value_is_there_until_it_expires() {
         let values = values();
-        values.put("k", Bytes::from_static(b"v"), SECOND, 0).unwrap();
+        values.put("k", Bytes::from_static(b"v"), SECOND, ANY, 0).unwrap();
         assert_eq!(values.get("k", 999).as_deref(), Some(&b"v"[..]));
         assert_eq!(values.get("k", 1000), None);
         assert!(values.is_empty(1000));
@@ -154,38 +186,54 @@ mod tests {
     #[test]
     fn sums_are_kept_as_text_and_their_ttl_counts_from_the_first() {
         let values = values();
-        assert_eq!(values.add("n", 2, SECOND, 0), Ok(2));
-        assert_eq!(values.add("n", -5, SECOND, 500), Ok(-3));
+        assert_eq!(values.add("n", 2, SECOND, ANY, 0), Ok(2));
+        assert_eq!(values.add("n", -5, SECOND, ANY, 500), Ok(-3));
         assert_eq!(values.get("n", 999).as_deref(), Some(&b"-3"[..]));
-        assert_eq!(values.add("n", 1, SECOND, 1000), Ok(1));
-        values.put("t", Bytes::from_static(b"text"), None, 0).unwrap();
-        assert!(matches!(values.add("t", 1, None, 0), Err(StateFault::Invalid(_))));
-        values.put("m", Bytes::from(i64::MAX.to_string()), None, 0).unwrap();
-        assert!(matches!(values.add("m", 1, None, 0), Err(StateFault::Invalid(_))));
+        assert_eq!(values.add("n", 1, SECOND, ANY, 1000), Ok(1));
+        values.put("t", Bytes::from_static(b"text"), None, ANY, 0).unwrap();
+        assert!(matches!(values.add("t", 1, None, ANY, 0), Err(StateFault::Invalid(_))));
+        values.put("m", Bytes::from(i64::MAX.to_string()), None, ANY, 0).unwrap();
+        assert!(matches!(values.add("m", 1, None, ANY, 0), Err(StateFault::Invalid(_))));
     }
 
     #[test]
     fn cas_writes_only_over_what_it_expects() {
         let values = values();
         let (one, two) = (Bytes::from_static(b"1"), Bytes::from_static(b"2"));
-        assert_eq!(values.cas("k", Some(b"0"), one.clone(), None, 0), Ok(false));
-        assert_eq!(values.cas("k", None, one.clone(), SECOND, 0), Ok(true));
-        assert_eq!(values.cas("k", None, two.clone(), None, 0), Ok(false));
-        assert_eq!(values.cas("k", Some(b"1"), two, SECOND, 0), Ok(true));
-        assert_eq!(values.cas("k", None, one, None, 1000), Ok(true));
+        assert_eq!(values.cas("k", Some(b"0"), one.clone(), None, ANY, 0), Ok(false));
+        assert_eq!(values.cas("k", None, one.clone(), SECOND, ANY, 0), Ok(true));
+        assert_eq!(values.cas("k", None, two.clone(), None, ANY, 0), Ok(false));
+        assert_eq!(values.cas("k", Some(b"1"), two, SECOND, ANY, 0), Ok(true));
+        assert_eq!(values.cas("k", None, one, None, ANY, 1000), Ok(true));
     }
 
     #[test]
     fn keys_and_bytes_are_bounded_and_the_expired_make_room() {
         let values = values();
         for key in ["a", "b", "c", "d"] {
-            values.put(key, Bytes::from_static(b"123"), SECOND, 0).unwrap();
+            values.put(key, Bytes::from_static(b"123"), SECOND, ANY, 0).unwrap();
         }
-        assert!(matches!(values.put("e", Bytes::new(), None, 0), Err(StateFault::Full(_))));
-        values.put("e", Bytes::from(vec![0; 39]), SECOND, 1000).unwrap();
-        assert!(matches!(values.put("f", Bytes::from_static(b"1"), None, 1500), Err(StateFault::Full(_))));
-        values.put("e", Bytes::from(vec![1; 39]), SECOND, 1500).unwrap();
+        assert!(matches!(values.put("e", Bytes::new(), None, ANY, 0), Err(StateFault::Full(_))));
+        values.put("e", Bytes::from(vec![0; 39]), SECOND, ANY, 1000).unwrap();
+        assert!(matches!(values.put("f", Bytes::from_static(b"1"), None, ANY, 1500), Err(StateFault::Full(_))));
+        values.put("e", Bytes::from(vec![1; 39]), SECOND, ANY, 1500).unwrap();
         values.delete("e");
-        values.put("f", Bytes::from(vec![0; 39]), None, 1500).unwrap();
+        values.put("f", Bytes::from(vec![0; 39]), None, ANY, 1500).unwrap();
+    }
+
+    #[test]
+    fn a_quota_is_less_than_the_bounds_and_only_ever_refuses_more() {
+        let values = Values::new(100, 1000);
+        let quota = Quota { keys: 2, bytes: 10 };
+        let put = |key: &str, size: usize, now| values.put(key, vec![0; size].into(), SECOND, quota, now);
+        put("a", 4, 0).unwrap();
+        put("b", 4, 0).unwrap();
+        assert!(matches!(put("c", 0, 0), Err(StateFault::Full(_))));
+        assert!(matches!(put("b", 5, 0), Err(StateFault::Full(_))));
+        put("b", 1, 0).unwrap();
+        put("c", 9, 1000).unwrap();
+        let less = Quota { keys: 1, bytes: 2 };
+        assert!(matches!(values.put("d", Bytes::new(), None, less, 1500), Err(StateFault::Full(_))));
+        assert!(values.get("c", 1500).is_some());
     }
 }

@@ -8,15 +8,17 @@ use crate::workspace::{Package, Workspace};
 /// Every crate of the house and the house crates it may depend on. The order is the house's: an arrow only ever points up.
 const ARROWS: &[(&str, &[&str])] = &[
     ("cardea-message", &[]),
+    ("cardea-grant", &[]),
+    ("cardea-egress", &[]),
     ("cardea-state", &[]),
     ("cardea-admin", &[]),
     ("cardea-chain", &["cardea-message"]),
-    ("cardea-config", &["cardea-message"]),
+    ("cardea-config", &["cardea-message", "cardea-grant"]),
     ("cardea-ledger", &["cardea-message", "cardea-chain"]),
     ("cardea-registry", &["cardea-message", "cardea-chain"]),
     ("cardea-dial", &["cardea-message", "cardea-chain"]),
     ("cardea-listen", &["cardea-message", "cardea-chain"]),
-    ("cardea-plugin", &["cardea-message", "cardea-chain", "cardea-state"]),
+    ("cardea-plugin", &["cardea-message", "cardea-chain", "cardea-state", "cardea-grant", "cardea-egress"]),
     (
         "cardea",
         &[
@@ -27,6 +29,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "cardea-listen",
             "cardea-dial",
             "cardea-state",
+            "cardea-grant",
+            "cardea-egress",
             "cardea-ledger",
             "cardea-admin",
             "cardea-config",

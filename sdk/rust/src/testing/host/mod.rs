@@ -6,9 +6,9 @@
 mod always;
 mod documents;
 mod granted;
-mod unbuilt;
+mod unscripted;
 
 pub use always::{catalog, clock, config, credential, log, metric, obligation, scratch, subject};
 pub use documents::{call, reply};
 pub use granted::{journal, kv, limiter};
-pub use unbuilt::{http, invoke, jose, secret};
+pub use unscripted::{http, invoke, jose, secret};

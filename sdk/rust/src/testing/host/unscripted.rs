@@ -1,9 +1,10 @@
-//! The imports that no host of 0.1 has: they answer `unavailable`, as the interface says.
+//! The imports that no case can script: they answer `unavailable`. `jose` and `invoke` no host of 0.1 has; what `http` and
+//! `secret` do is tried against the gateway.
 
 use crate::HostError;
 
 fn unavailable<T>() -> Result<T, HostError> {
-    Err(HostError::Unavailable("not built in 0.1".to_owned()))
+    Err(HostError::Unavailable("no case can script this".to_owned()))
 }
 
 /// Outgoing HTTP.
