@@ -104,9 +104,15 @@ pub enum HookFaultKind {
     Busy,
     /// It returned something that makes no sense.
     BadAnswer,
+    /// It was not asked: it has failed too often of late.
+    Suspended,
 }
 
 impl HookFaultKind {
+    /// All kinds.
+    pub const ALL: [Self; 6] =
+        [Self::Trap, Self::CpuBudget, Self::WallBudget, Self::Busy, Self::BadAnswer, Self::Suspended];
+
     /// The word used in logs and records.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -115,6 +121,7 @@ impl HookFaultKind {
             Self::WallBudget => "wall-budget",
             Self::Busy => "busy",
             Self::BadAnswer => "bad-answer",
+            Self::Suspended => "suspended",
         }
     }
 }

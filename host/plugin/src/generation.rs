@@ -6,32 +6,38 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cardea_chain::{
-    Call, CallVerdict, Candidate, Choice, Credential, Done, Entry, Finding, Hook, HookFault, HookFuture, HookResult,
-    Hooks, Listing, Reply, ReplyVerdict, Role, Stage,
+    Call, CallVerdict, Candidate, Choice, Credential, Done, Entry, Finding, Hook, HookFault, HookFaultKind, HookFuture,
+    HookResult, Hooks, Listing, Reply, ReplyVerdict, Role, Stage,
 };
 use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 
-use crate::bindings::exports::cardea::plugin::on_record;
+use crate::bindings::exports::cardea::plugin::{on_record, on_route};
+use crate::breaker::Breaker;
 use crate::clock::Clock;
 use crate::code::Code;
+use crate::fault::Stopped;
 use crate::guest::{Facts, Visit};
-use crate::instance::{Blueprint, StartFault, within};
-use crate::lease::Lease;
+use crate::instance::{Blueprint, Instance, StartFault};
+use crate::lease::{Budget, Failed, Lease};
 use crate::metrics::{Metric, Metrics};
-use crate::pool::{Pool, Stats};
+use crate::pool::Pool;
+use crate::stats::{Outcomes, Stats, Verdict};
 use crate::{Capabilities, Engine, Inspection, LoadError, LoadErrorKind, StageSpec, convert, link};
 
 /// What `on-record` may take: it is off the path.
-const RECORD_TICKS: u64 = 250;
-const RECORD_WALL: Duration = Duration::from_secs(5);
+const RECORD_BUDGET: Budget = Budget { ticks: 250, wall: Duration::from_secs(5) };
 
 /// A stage made of wasm.
 pub struct WasmStage {
     inspection: Inspection,
     facts: Arc<Facts>,
     pool: Arc<Pool>,
-    ticks: u64,
-    wall: Duration,
+    budget: Budget,
+    breaker: Breaker,
+    outcomes: Outcomes,
+    /// Drops instances that nobody uses, as long as the stage is there.
+    _housekeeping: AbortOnDropHandle<()>,
     /// Keeps the code findable for the next generation that is made of the same bytes.
     _code: Arc<Code>,
 }
@@ -58,7 +64,7 @@ impl WasmStage {
     ) -> Result<Arc<Self>, LoadError> {
         inspection.check_grants(spec.grants)?;
         let code = engine.codes.of(bytes, &inspection.digest).await?;
-        let component = code.get().ok_or_else(|| misfit("it was not compiled"))?;
+        let component = code.component().ok_or_else(|| misfit("it was not compiled"))?;
         let mut linker = engine.linker();
         let linked = link::granted(&mut linker, spec.grants).and_then(|()| linker.instantiate_pre(component));
         let pre = linked.map_err(|fault| misfit(&format!("{fault:#}")))?;
@@ -77,15 +83,17 @@ impl WasmStage {
             .map_err(|fault| misfit(&format!("{fault:#}")))?;
         let mut first = blueprint.start().await.map_err(|fault| not_started("init", fault))?;
         first.selftest().await.map_err(|fault| not_started("selftest", fault))?;
-        let pool = Pool::new(blueprint, limits.concurrency_of(grants));
+        let pool = Arc::new(Pool::new(blueprint, spec.isolation, limits.concurrency_of(grants)));
         pool.warm(first);
         Ok(Arc::new(Self {
+            // The first tick can come at once: one more gives at least the whole budget.
+            budget: Budget { ticks: limits.cpu.as_millis() as u64 + 1, wall: limits.wall_of_hook(grants) },
+            breaker: Breaker::new(&facts.stage),
+            outcomes: Outcomes::default(),
+            _housekeeping: AbortOnDropHandle::new(tokio::spawn(Pool::retire_idle(Arc::downgrade(&pool)))),
             inspection,
             facts,
-            pool: Arc::new(pool),
-            // The first tick can come at once: one more gives at least the whole budget.
-            ticks: limits.cpu.as_millis() as u64 + 1,
-            wall: limits.wall_of_hook(grants),
+            pool,
             _code: code,
         }))
     }
@@ -97,7 +105,18 @@ impl WasmStage {
 
     /// How it has fared.
     pub fn stats(&self) -> Stats {
-        self.pool.stats()
+        let (breaker, suspensions) = self.breaker.state();
+        Stats {
+            generation: self.facts.generation,
+            verdicts: self.outcomes.verdicts(),
+            faults: self.outcomes.faults(),
+            abandoned: self.pool.abandoned(),
+            retries: self.outcomes.retries.value(),
+            times: self.outcomes.times(),
+            pool: self.pool.stats(),
+            breaker,
+            suspensions,
+        }
     }
 
     /// The numbers the plugin gives the operator, by name.
@@ -110,57 +129,116 @@ impl WasmStage {
         self.on_record(batch).await.map_err(DeliveryFault::Failed)?.map_err(DeliveryFault::Refused)
     }
 
+    /// Off the path, and with a patience of its own: neither the breaker nor the numbers of the path know of it.
     async fn on_record(&self, batch: &[Entry]) -> Result<Result<(), String>, HookFault> {
         let entry = |entry: &Entry| on_record::Entry { cursor: entry.cursor, json: entry.json.clone(), ext_json: None };
         let batch: Vec<_> = batch.iter().map(entry).collect();
-        let mut lease = self.pool.lease(Instant::now() + RECORD_WALL).await?;
-        let instance = lease.begin(Visit::records(), RECORD_TICKS).ok_or_else(missing)?;
-        let hook = instance.record.as_ref().ok_or_else(missing)?;
-        let taken = within(RECORD_WALL, hook.call_deliver(&mut instance.store, &batch)).await?;
-        drop(lease.end());
+        let mut lease = self.pool.lease(Instant::now() + RECORD_BUDGET.wall).await?;
+        let hook = async |instance: &mut Instance, batch: &Vec<_>| {
+            let hook = instance.record.as_ref().ok_or_else(missing)?;
+            hook.call_deliver(&mut instance.store, batch).await
+        };
+        let taken = lease.run(Visit::records(), RECORD_BUDGET, &batch, hook).await.map_err(|failed| failed.fault)?;
+        drop(lease.end(Instant::now()));
         Ok(taken)
     }
 
     async fn on_authenticate(&self, credential: &Arc<Credential>) -> HookResult<Finding> {
-        let mut lease = self.pool.lease(Instant::now() + self.wall).await?;
-        let instance = lease.begin(Visit::credential(credential), self.ticks).ok_or_else(missing)?;
-        let hook = instance.authenticate.as_ref().ok_or_else(missing)?;
-        let finding = within(self.wall, hook.call_authenticate(&mut instance.store)).await?;
-        returned(lease, convert::finding(finding))
+        let hook = async |instance: &mut Instance, (): &()| {
+            let hook = instance.authenticate.as_ref().ok_or_else(missing)?;
+            hook.call_authenticate(&mut instance.store).await
+        };
+        let deadline = || Instant::now() + self.budget.wall;
+        self.ask(deadline, || Visit::credential(credential), &(), hook, convert::finding).await
     }
 
     async fn on_list(&self, call: &Arc<Call>, listing: &Arc<Listing>) -> HookResult<Vec<bool>> {
         let items: Vec<_> = listing.items.iter().map(Into::into).collect();
-        let mut lease = self.pool.lease(call.deadline.at()).await?;
-        let instance = lease.begin(Visit::listing(call, listing), self.ticks).ok_or_else(missing)?;
-        let hook = instance.list.as_ref().ok_or_else(missing)?;
-        let keep = within(self.wall, hook.call_keep(&mut instance.store, &items)).await?;
-        returned(lease, Ok(keep))
+        let hook = async |instance: &mut Instance, items: &Vec<_>| {
+            let hook = instance.list.as_ref().ok_or_else(missing)?;
+            hook.call_keep(&mut instance.store, items).await
+        };
+        self.ask(|| call.deadline.at(), || Visit::listing(call, listing), &items, hook, Ok).await
     }
 
     async fn on_call(&self, call: &Arc<Call>) -> HookResult<CallVerdict> {
-        let mut lease = self.pool.lease(call.deadline.at()).await?;
-        let instance = lease.begin(Visit::call(Hook::Call, call), self.ticks).ok_or_else(missing)?;
-        let hook = instance.call.as_ref().ok_or_else(missing)?;
-        let verdict = within(self.wall, hook.call_judge(&mut instance.store)).await?;
-        returned(lease, convert::call_verdict(verdict, self.facts.role))
+        let hook = async |instance: &mut Instance, (): &()| {
+            let hook = instance.call.as_ref().ok_or_else(missing)?;
+            hook.call_judge(&mut instance.store).await
+        };
+        let read = |verdict| convert::call_verdict(verdict, self.facts.role);
+        self.ask(|| call.deadline.at(), || Visit::call(Hook::Call, call), &(), hook, read).await
     }
 
     async fn on_route(&self, call: &Arc<Call>, candidates: &[Candidate]) -> HookResult<Choice> {
         let candidates: Vec<_> = candidates.iter().map(Into::into).collect();
-        let mut lease = self.pool.lease(call.deadline.at()).await?;
-        let instance = lease.begin(Visit::call(Hook::Route, call), self.ticks).ok_or_else(missing)?;
-        let hook = instance.route.as_ref().ok_or_else(missing)?;
-        let choice = within(self.wall, hook.call_choose(&mut instance.store, &candidates)).await?;
-        returned(lease, Ok(choice.into()))
+        let hook = async |instance: &mut Instance, candidates: &Vec<_>| {
+            let hook = instance.route.as_ref().ok_or_else(missing)?;
+            hook.call_choose(&mut instance.store, candidates).await
+        };
+        let read = |choice: on_route::Choice| Ok(choice.into());
+        self.ask(|| call.deadline.at(), || Visit::call(Hook::Route, call), &candidates, hook, read).await
     }
 
     async fn on_reply(&self, call: &Arc<Call>, reply: &Arc<Reply>) -> HookResult<ReplyVerdict> {
-        let mut lease = self.pool.lease(call.deadline.at()).await?;
-        let instance = lease.begin(Visit::reply(call, reply), self.ticks).ok_or_else(missing)?;
-        let hook = instance.reply.as_ref().ok_or_else(missing)?;
-        let verdict = within(self.wall, hook.call_judge(&mut instance.store)).await?;
-        returned(lease, convert::reply_verdict(verdict, self.facts.role))
+        let hook = async |instance: &mut Instance, (): &()| {
+            let hook = instance.reply.as_ref().ok_or_else(missing)?;
+            hook.call_judge(&mut instance.store).await
+        };
+        let read = |verdict| convert::reply_verdict(verdict, self.facts.role);
+        self.ask(|| call.deadline.at(), || Visit::reply(call, reply), &(), hook, read).await
+    }
+
+    /// Asks the plugin on the path of a call: not at all while it is suspended, and a second time if a trap left no trace.
+    async fn ask<I, V, T: Verdict>(
+        &self,
+        deadline: impl FnOnce() -> Instant,
+        visit: impl Fn() -> Visit,
+        input: &I,
+        hook: impl AsyncFn(&mut Instance, &I) -> wasmtime::Result<V>,
+        read: impl FnOnce(V) -> Result<T, HookFault>,
+    ) -> HookResult<T> {
+        let started = Instant::now();
+        let pass = self.breaker.admit().inspect_err(|fault| self.outcomes.failed(fault.kind))?;
+        let asked = self.asked(deadline(), visit, input, hook).await;
+        match asked {
+            Ok((answer, lease)) => {
+                pass.returned();
+                let ended = Instant::now();
+                // The hook returned, so the instance is whole even if the answer makes no sense.
+                let effects = lease.end(ended);
+                let verdict = read(answer).inspect_err(|fault| self.outcomes.failed(fault.kind))?;
+                self.outcomes.returned(verdict.word(), ended - started);
+                Ok(Done { verdict, effects })
+            }
+            Err(fault) => {
+                self.outcomes.failed(fault.kind);
+                // That too many call at once is not the plugin's doing.
+                if fault.kind != HookFaultKind::Busy {
+                    pass.failed(&self.breaker, self.outcomes.ended());
+                }
+                Err(fault)
+            }
+        }
+    }
+
+    async fn asked<I, V>(
+        &self,
+        deadline: Instant,
+        visit: impl Fn() -> Visit,
+        input: &I,
+        hook: impl AsyncFn(&mut Instance, &I) -> wasmtime::Result<V>,
+    ) -> Result<(V, Lease<'_>), HookFault> {
+        let mut lease = self.pool.lease(deadline).await?;
+        match lease.run(visit(), self.budget, input, &hook).await {
+            Ok(answer) => return Ok((answer, lease)),
+            Err(Failed { fault, undone: true }) if fault.kind == HookFaultKind::Trap => {}
+            Err(Failed { fault, .. }) => return Err(fault),
+        }
+        self.outcomes.retries.add(1);
+        lease.renew().await?;
+        let answer = lease.run(visit(), self.budget, input, &hook).await.map_err(|failed| failed.fault)?;
+        Ok((answer, lease))
     }
 }
 
@@ -202,15 +280,9 @@ impl Stage for WasmStage {
     }
 }
 
-/// The hook returned, so the instance is whole even if the answer makes no sense.
-fn returned<T>(lease: Lease<'_>, verdict: Result<T, HookFault>) -> HookResult<T> {
-    let effects = lease.end();
-    Ok(Done { verdict: verdict?, effects })
-}
-
 /// The chain asks for hooks that [`Stage::hooks`] names, and for no others.
-fn missing() -> HookFault {
-    HookFault::bad_answer("it does not have this hook")
+fn missing() -> wasmtime::Error {
+    wasmtime::Error::msg("it does not have this hook")
 }
 
 fn misfit(why: &str) -> LoadError {
@@ -224,7 +296,7 @@ fn misfit(why: &str) -> LoadError {
 fn not_started(what: &str, fault: StartFault) -> LoadError {
     let (problem, remedy) = match fault {
         StartFault::Refused(why) => (format!("{what} failed: {why}"), "Correct the stage's configuration"),
-        StartFault::Failed(fault) => (
+        StartFault::Failed(Stopped { fault, .. }) => (
             format!("{what} did not return ({}): {}", fault.kind.as_str(), fault.inside),
             "The log has what the plugin printed; if it needs more memory, raise the stage's limit",
         ),

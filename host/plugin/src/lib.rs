@@ -7,6 +7,7 @@
 //! imports by count, output by lines and bytes. A guest that traps, or whose call is dropped midway, is thrown away.
 
 mod bindings;
+mod breaker;
 mod cache;
 #[cfg(test)]
 mod cases;
@@ -16,6 +17,7 @@ mod convert;
 mod documents;
 mod engine;
 mod error;
+mod fault;
 mod generation;
 mod guest;
 mod imports;
@@ -29,12 +31,14 @@ mod output;
 mod pool;
 mod schema;
 mod spec;
+mod stats;
 
+pub use breaker::BreakerState;
 pub use engine::{Engine, EngineSettings};
 pub use error::{ConfigProblem, EngineError, LoadError, LoadErrorKind};
 pub use generation::{DeliveryFault, WasmStage};
 pub use inspect::Inspection;
 pub use manifest::PluginManifest;
 pub use metrics::{BOUNDS, Metric, Observations};
-pub use pool::Stats;
-pub use spec::{Capabilities, Grants, Limits, StageSpec};
+pub use spec::{Capabilities, Grants, Isolation, Limits, StageSpec};
+pub use stats::{PoolStats, Stats, TIME_BOUNDS, Times};

@@ -18,11 +18,12 @@ async fn one_instance_serves_call_after_call_until_its_time_is_up() {
     for _ in 0..7_999 {
         stage.judge_call(&call).await.unwrap();
     }
-    assert_eq!((stage.stats().calls, stage.stats().idle, stage.stats().retired), (7_999, 1, 0));
+    let stats = stage.stats();
+    assert_eq!((stats.calls(), stats.pool.idle, stats.retired()), (7_999, 1, 0));
     for _ in 0..4_002 {
         stage.judge_call(&call).await.unwrap();
     }
-    assert_eq!(stage.stats().retired, 1);
+    assert_eq!(stage.stats().pool.retired_by_calls, 1);
 }
 
 /// `cargo test --release -p cardea-plugin --test warm -- --ignored --nocapture`

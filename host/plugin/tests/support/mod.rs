@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use cardea_chain::{Call, CallId, Client, Deadline, Directory, Fault, ItemKind, Place, Scratch, Subject, Target};
 use cardea_message::{Method, Version};
-use cardea_plugin::{Capabilities, Engine, EngineSettings, Grants, Limits, StageSpec, WasmStage};
+use cardea_plugin::{Capabilities, Engine, EngineSettings, Grants, Isolation, Limits, StageSpec, WasmStage};
 use cardea_state::Memory;
 use futures_util::future::BoxFuture;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
@@ -124,7 +124,7 @@ fn leb(mut number: usize) -> Vec<u8> {
 }
 
 pub(crate) fn engine() -> Arc<Engine> {
-    Engine::new(EngineSettings { cache_dir: None, instances: 16 }).unwrap()
+    Engine::new(EngineSettings { instances: 16, ..EngineSettings::default() }).unwrap()
 }
 
 pub(crate) fn spec(name: &str) -> StageSpec {
@@ -135,6 +135,7 @@ pub(crate) fn spec(name: &str) -> StageSpec {
         config: serde_json::json!({}),
         grants: Grants::default(),
         limits: Limits::default(),
+        isolation: Isolation::Shared,
     }
 }
 
