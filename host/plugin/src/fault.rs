@@ -1,11 +1,12 @@
 //! What stops a guest: told to the chain in one line, and to the operator's log with the functions it happened in.
 
 use std::fmt::Write;
-use std::pin::pin;
+use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
 use cardea_chain::{Hook, HookFault, HookFaultKind};
+use tokio::time::timeout;
 use wasmtime::WasmBacktrace;
 
 use crate::guest::Guest;
@@ -22,12 +23,15 @@ pub(crate) struct Stopped {
 #[error("it computed longer than its CPU budget")]
 pub(crate) struct CpuSpent;
 
-/// Waits for a guest as long as the clock allows. One that needs no waiting, which is nearly every one, costs no timer.
-pub(crate) async fn within<T>(wall: Duration, work: impl Future<Output = wasmtime::Result<T>>) -> Result<T, Stopped> {
-    let mut work = pin!(work);
+/// Waits for a guest as long as the clock allows. One that needs no waiting, which is nearly every one, costs no timer. The
+/// work comes pinned, because moving a guest's future costs as much as a host call.
+pub(crate) async fn within<T>(
+    wall: Duration,
+    mut work: Pin<&mut impl Future<Output = wasmtime::Result<T>>>,
+) -> Result<T, Stopped> {
     let done = match futures_util::poll!(work.as_mut()) {
         Poll::Ready(done) => done,
-        Poll::Pending => tokio::time::timeout(wall, work).await.map_err(|_| Stopped::late(wall))?,
+        Poll::Pending => Box::pin(timeout(wall, work)).await.map_err(|_| Stopped::late(wall))?,
     };
     done.map_err(|fault| Stopped::of(&fault))
 }

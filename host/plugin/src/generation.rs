@@ -1,6 +1,7 @@
 //! A stage made of wasm: one plugin, one configuration, one set of grants, as the chain sees it.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,13 +14,13 @@ use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::bindings::exports::cardea::plugin::{on_record, on_route};
-use crate::breaker::Breaker;
+use crate::breaker::{Breaker, Pass};
 use crate::clock::Clock;
 use crate::code::Code;
-use crate::fault::Stopped;
+use crate::fault::{Stopped, within};
 use crate::guest::{Facts, Visit};
 use crate::instance::{Blueprint, Instance, StartFault};
-use crate::lease::{Budget, Failed, Lease};
+use crate::lease::Lease;
 use crate::metrics::{Metric, Metrics};
 use crate::pool::Pool;
 use crate::stats::{Outcomes, Stats, Verdict};
@@ -27,6 +28,15 @@ use crate::{Capabilities, Engine, Inspection, LoadError, LoadErrorKind, StageSpe
 
 /// What `on-record` may take: it is off the path.
 const RECORD_BUDGET: Budget = Budget { ticks: 250, wall: Duration::from_secs(5) };
+
+/// What a hook may spend.
+#[derive(Clone, Copy)]
+struct Budget {
+    /// Epoch ticks it may compute.
+    ticks: u64,
+    /// Time by the clock.
+    wall: Duration,
+}
 
 /// A stage made of wasm.
 pub struct WasmStage {
@@ -138,7 +148,12 @@ impl WasmStage {
             let hook = instance.record.as_ref().ok_or_else(missing)?;
             hook.call_deliver(&mut instance.store, batch).await
         };
-        let taken = lease.run(Visit::records(), RECORD_BUDGET, &batch, hook).await.map_err(|failed| failed.fault)?;
+        let instance = lease.begin(Visit::records(), RECORD_BUDGET.ticks).ok_or_else(no_instance)?;
+        let ran = within(RECORD_BUDGET.wall, pin!(hook(instance, &batch))).await;
+        let taken = ran.map_err(|stopped| {
+            lease.fail(&stopped);
+            stopped.fault
+        })?;
         drop(lease.end(Instant::now()));
         Ok(taken)
     }
@@ -200,45 +215,61 @@ impl WasmStage {
     ) -> HookResult<T> {
         let started = Instant::now();
         let pass = self.breaker.admit().inspect_err(|fault| self.outcomes.failed(fault.kind))?;
-        let asked = self.asked(deadline(), visit, input, hook).await;
-        match asked {
-            Ok((answer, lease)) => {
-                pass.returned();
-                let ended = Instant::now();
-                // The hook returned, so the instance is whole even if the answer makes no sense.
-                let effects = lease.end(ended);
-                let verdict = read(answer).inspect_err(|fault| self.outcomes.failed(fault.kind))?;
-                self.outcomes.returned(verdict.word(), ended - started);
-                Ok(Done { verdict, effects })
-            }
-            Err(fault) => {
-                self.outcomes.failed(fault.kind);
-                // That too many call at once is not the plugin's doing.
-                if fault.kind != HookFaultKind::Busy {
-                    pass.failed(&self.breaker, self.outcomes.ended());
-                }
-                Err(fault)
-            }
-        }
+        let mut lease = match self.pool.lease(deadline()).await {
+            Ok(lease) => lease,
+            Err(fault) => return Err(self.failed(pass, fault)),
+        };
+        let Some(instance) = lease.begin(visit(), self.budget.ticks) else {
+            return Err(self.failed(pass, no_instance()));
+        };
+        let ran = within(self.budget.wall, pin!(hook(instance, input))).await;
+        let answer = match ran {
+            Ok(answer) => answer,
+            Err(stopped) => match Box::pin(self.again(&mut lease, stopped, visit, input, hook)).await {
+                Ok(answer) => answer,
+                Err(fault) => return Err(self.failed(pass, fault)),
+            },
+        };
+        pass.returned();
+        let ended = Instant::now();
+        // The hook returned, so the instance is whole even if the answer makes no sense.
+        let effects = lease.end(ended);
+        let verdict = read(answer).inspect_err(|fault| self.outcomes.failed(fault.kind))?;
+        self.outcomes.returned(verdict.word(), ended - started);
+        Ok(Done { verdict, effects })
     }
 
-    async fn asked<I, V>(
+    /// Asks once more on a fresh instance, if the hook trapped and had done nothing yet that outlives it.
+    async fn again<I, V>(
         &self,
-        deadline: Instant,
+        lease: &mut Lease<'_>,
+        stopped: Stopped,
         visit: impl Fn() -> Visit,
         input: &I,
         hook: impl AsyncFn(&mut Instance, &I) -> wasmtime::Result<V>,
-    ) -> Result<(V, Lease<'_>), HookFault> {
-        let mut lease = self.pool.lease(deadline).await?;
-        match lease.run(visit(), self.budget, input, &hook).await {
-            Ok(answer) => return Ok((answer, lease)),
-            Err(Failed { fault, undone: true }) if fault.kind == HookFaultKind::Trap => {}
-            Err(Failed { fault, .. }) => return Err(fault),
+    ) -> Result<V, HookFault> {
+        let undone = lease.fail(&stopped);
+        if !undone || stopped.fault.kind != HookFaultKind::Trap {
+            return Err(stopped.fault);
         }
         self.outcomes.retries.add(1);
         lease.renew().await?;
-        let answer = lease.run(visit(), self.budget, input, &hook).await.map_err(|failed| failed.fault)?;
-        Ok((answer, lease))
+        let instance = lease.begin(visit(), self.budget.ticks).ok_or_else(no_instance)?;
+        let ran = within(self.budget.wall, pin!(hook(instance, input))).await;
+        ran.map_err(|stopped| {
+            lease.fail(&stopped);
+            stopped.fault
+        })
+    }
+
+    /// Counts a hook that failed in the end.
+    fn failed(&self, pass: Pass<'_>, fault: HookFault) -> HookFault {
+        self.outcomes.failed(fault.kind);
+        // That too many call at once is not the plugin's doing.
+        if fault.kind != HookFaultKind::Busy {
+            pass.failed(&self.breaker, self.outcomes.ended());
+        }
+        fault
     }
 }
 
@@ -283,6 +314,11 @@ impl Stage for WasmStage {
 /// The chain asks for hooks that [`Stage::hooks`] names, and for no others.
 fn missing() -> wasmtime::Error {
     wasmtime::Error::msg("it does not have this hook")
+}
+
+/// A lease has an instance until its hook has ended.
+fn no_instance() -> HookFault {
+    HookFault::bad_answer("its instance is gone")
 }
 
 fn misfit(why: &str) -> LoadError {

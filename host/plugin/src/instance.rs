@@ -1,5 +1,6 @@
 //! One instance: a store of its own, the hooks found in it, and the bounds that hold while it runs.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -81,8 +82,8 @@ impl Blueprint {
 
     /// Makes an instance and runs `init` in it.
     pub(crate) async fn start(&self) -> Result<Box<Instance>, StartFault> {
-        let mut instance = within(START_WALL, self.instantiate()).await.map_err(StartFault::Failed)?;
-        let started = within(START_WALL, instance.lifecycle.call_init(&mut instance.store)).await;
+        let mut instance = within(START_WALL, pin!(self.instantiate())).await.map_err(StartFault::Failed)?;
+        let started = within(START_WALL, pin!(instance.lifecycle.call_init(&mut instance.store))).await;
         match started.map_err(StartFault::Failed)? {
             Ok(()) => {
                 instance.memory_at_start = instance.store.data().memory.held;
@@ -128,7 +129,7 @@ impl Instance {
     /// Runs `selftest`.
     pub(crate) async fn selftest(&mut self) -> Result<(), StartFault> {
         self.begin(Visit::default(), START_TICKS);
-        let tested = within(START_WALL, self.lifecycle.call_selftest(&mut self.store)).await;
+        let tested = within(START_WALL, pin!(self.lifecycle.call_selftest(&mut self.store))).await;
         tested.map_err(StartFault::Failed)?.map_err(StartFault::Refused)
     }
 

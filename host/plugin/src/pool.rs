@@ -66,10 +66,11 @@ impl Pool {
     }
 
     /// An instance for one hook: a warm one, else a new one, else, when as many are in use as may be, the next to come free.
+    /// The rare and large ways to one are kept out of the future that every call has to carry.
     pub(crate) async fn lease<'a>(self: &'a Arc<Self>, deadline: Instant) -> Result<Lease<'a>, HookFault> {
         let place = match self.places.try_acquire() {
             Ok(place) => place,
-            Err(_) => self.wait(deadline).await?,
+            Err(_) => Box::pin(self.wait(deadline)).await?,
         };
         let (warm, left) = {
             let mut idle = self.idle();
@@ -80,7 +81,7 @@ impl Pool {
         }
         let idle = match warm {
             Some(idle) => idle,
-            None => self.start_on_path().await?,
+            None => Box::pin(self.start_on_path()).await?,
         };
         Ok(Lease::new(self, place, idle))
     }
