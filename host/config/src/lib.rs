@@ -30,7 +30,7 @@ mod spans;
 mod units;
 
 pub use diff::{Change, PlanDiff, diff};
-pub use manifest::{Limits, Log, LogFormat, LogLevel, OnError, Protocol, SessionScope};
+pub use manifest::{Isolation, Limits, Log, LogFormat, LogLevel, OnError, Protocol, SessionScope};
 pub use names::PluginSource;
 pub use plan::{
     AdminPlan, AllowedOrigins, ChildPlan, EndpointPlan, Grants, HttpPlan, ListenPlan, MatchPlan, Plan, ServerPlan,
