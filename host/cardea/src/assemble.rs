@@ -8,7 +8,9 @@ use bytes::Bytes;
 use cardea_chain::{Chain, Directory, Endpoint, OnError, Placed, Role, Stage};
 use cardea_config::{Isolation as IsolationPlan, OnError as OnErrorPlan, Plan, Problem, Report, ServerPlan, StagePlan};
 use cardea_listen::Generation;
-use cardea_plugin::{Capabilities, ConfigProblem, Engine, Grants, Inspection, Isolation, Limits, LoadError, StageSpec, WasmStage};
+use cardea_plugin::{
+    Capabilities, ConfigProblem, Engine, Grants, Inspection, Isolation, Limits, LoadError, StageSpec, WasmStage,
+};
 use cardea_registry::{Registry, Server};
 use futures_util::future::join_all;
 

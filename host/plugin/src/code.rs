@@ -164,3 +164,41 @@ fn threads() -> Result<ThreadPool, rayon::ThreadPoolBuildError> {
 fn compile_error(problem: impl Into<String>) -> LoadError {
     LoadError::new(LoadErrorKind::Compile, problem, "Build the plugin again with a current toolchain")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_takes_too_long_is_given_up_and_found_when_it_ends() {
+        let home = tempfile::tempdir().unwrap();
+        let (engine, cache_dir) = (Engine::default(), Some(home.path().join("code")));
+        let settings =
+            EngineSettings { cache_dir, compile_time: Duration::from_millis(1), ..EngineSettings::default() };
+        let codes = Codes::new(&engine, &settings).unwrap();
+        let functions = "(func (result i32) (i32.const 1))".repeat(20_000);
+        let bytes = Bytes::from(wat::parse_str(format!("(component (core module {functions}))")).unwrap());
+        let error = codes.of(bytes.clone(), "aa").await.err().unwrap();
+        assert_eq!(error.kind, LoadErrorKind::Compile);
+        assert!(error.problem.contains("within 1ms") && error.remedy.contains("smaller"), "{error:?}");
+        // The job holds the code while it runs, so asking again begins nothing new.
+        let (one, other) = (codes.entry(bytes.clone(), "aa"), codes.entry(bytes.clone(), "aa"));
+        assert!(Arc::ptr_eq(&one, &other));
+        one.made().await.unwrap();
+        assert!(one.component().is_some());
+        drop((one, other));
+        let patient = Codes { most: Duration::from_secs(60), ..codes };
+        assert!(patient.of(bytes, "aa").await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_compiled_fails_for_everybody_who_waits_and_can_be_tried_again() {
+        let codes = Codes::new(&Engine::default(), &EngineSettings::default()).unwrap();
+        for _ in 0..2 {
+            let of = || codes.of(Bytes::from_static(b"\0asm"), "bb");
+            let (one, other) = tokio::join!(of(), of());
+            assert_eq!(one.err().unwrap().kind, LoadErrorKind::Compile);
+            assert!(other.is_err());
+        }
+    }
+}

@@ -179,15 +179,6 @@ async fn memory_ends_where_the_limit_is_and_a_grown_instance_is_replaced() {
 }
 
 #[tokio::test]
-async fn a_flood_of_imports_traps() {
-    let judge = "(loop $again (drop (call $size)) (br $again)) unreachable";
-    let limits = Limits { cpu: Duration::from_secs(60), wall: Duration::from_secs(60), ..Limits::default() };
-    let stage = support::load_within(Component { judge, ..Component::default() }, limits).await;
-    let fault = stage.judge_call(&call("{}")).await.err().unwrap();
-    assert!(fault.inside.contains("host calls"), "{fault:?}");
-}
-
-#[tokio::test]
 async fn a_call_dropped_midway_leaves_the_stage_whole() {
     // Computes forever for large params only.
     let judge = "(if (i64.gt_u (call $size) (i64.const 10)) (then (loop $again (br $again)))) (i32.const 0)";

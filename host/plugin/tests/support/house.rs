@@ -10,8 +10,7 @@ use cardea_state::Memory;
 use super::{Component, call, capabilities, engine, spec};
 
 /// Misbehaves where the call is larger than `{}`.
-const JUDGE: &str =
-    "(if (i64.gt_u (call $size) (i64.const 10)) (then (return (call $misbehave)))) (i32.const 0)";
+const JUDGE: &str = "(if (i64.gt_u (call $size) (i64.const 10)) (then (return (call $misbehave)))) (i32.const 0)";
 /// What comes into `(; repeated ;)`.
 const REPEATED: &str = "nop ";
 
@@ -63,7 +62,8 @@ impl Guest {
         let home = engine();
         let loaded = home.load(self.bytes().into(), spec("guest"), capabilities()).await;
         let error = loaded.err().expect("it was loaded");
-        let neighbour = home.load(Component::default().build().into(), spec("neighbour"), capabilities()).await.unwrap();
+        let neighbour =
+            home.load(Component::default().build().into(), spec("neighbour"), capabilities()).await.unwrap();
         assert_passes(&neighbour).await;
         error
     }
