@@ -102,8 +102,11 @@ struct Job {
 
 impl Job {
     fn done(self, made: Result<Component, LoadError>) {
-        let told = made.map(|component| drop(self.code.component.set(component)));
-        self.tell.send_replace(Some(told));
+        let Self { code, tell, .. } = self;
+        let told = made.map(|component| drop(code.component.set(component)));
+        // Let go of before anybody is told: from then on, whoever waited decides how long the code is mapped.
+        drop(code);
+        tell.send_replace(Some(told));
     }
 }
 

@@ -251,7 +251,10 @@ async fn code_is_compiled_once_and_found_again() {
         }
         assert_eq!(compiled().len(), 1);
     }
-    std::fs::write(&compiled()[0], b"not what we wrote").unwrap();
+    // Put in its place, not written over: what is mapped must not change.
+    let other = home.path().join("other");
+    std::fs::write(&other, b"not what we wrote").unwrap();
+    std::fs::rename(&other, &compiled()[0]).unwrap();
     let stage = Engine::new(settings).unwrap().load(component.into(), spec("x"), capabilities()).await.unwrap();
     assert_eq!(stage.judge_call(&call("{}")).await.unwrap().verdict, CallVerdict::Pass);
 }
