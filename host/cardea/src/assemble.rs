@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cardea_chain::{Chain, Directory, Endpoint, OnError, Placed, Role, Stage};
-use cardea_config::{OnError as OnErrorPlan, Plan, Problem, Report, ServerPlan, StagePlan};
+use cardea_config::{Isolation as IsolationPlan, OnError as OnErrorPlan, Plan, Problem, Report, ServerPlan, StagePlan};
 use cardea_listen::Generation;
-use cardea_plugin::{Capabilities, ConfigProblem, Engine, Inspection, Limits, LoadError, StageSpec, WasmStage};
+use cardea_plugin::{
+    Capabilities, ConfigProblem, Engine, Inspection, Isolation, Limits, LoadError, StageSpec, WasmStage,
+};
 use cardea_registry::{Registry, Server};
 use futures_util::future::join_all;
 
@@ -153,6 +155,10 @@ fn spec(plan: &StagePlan, generation: u64) -> StageSpec {
             wall: plan.wall_budget,
             concurrency: plan.concurrency.map(|most| u32::try_from(most).unwrap_or(u32::MAX)),
         },
+        isolation: match plan.isolation {
+            IsolationPlan::Shared => Isolation::Shared,
+            IsolationPlan::Call => Isolation::Call,
+        },
     }
 }
 
@@ -177,6 +183,7 @@ fn placed(loaded: &LoadedStage) -> Placed {
         matcher: check::matcher(&loaded.plan),
         on_error: match loaded.plan.on_error {
             OnErrorPlan::Refuse => OnError::Refuse,
+            OnErrorPlan::Allow => OnError::Allow,
             OnErrorPlan::Skip => OnError::Skip,
         },
     }

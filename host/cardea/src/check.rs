@@ -48,12 +48,23 @@ fn identity(plan: &Plan, stages: &[Examined], report: &mut Report) {
     );
 }
 
+/// Fails closed, unless the manifest says in words why not; who says who calls and who may, always does.
 fn on_error(examined: &Examined, report: &mut Report) {
     let (stage, role) = (&examined.plan, examined.role());
-    if stage.on_error == OnError::Skip && matches!(role, Role::Identity | Role::Rights) {
-        let message = format!("stage `{}` of role `{}` must not be skipped when it fails", stage.name, role.as_str());
-        let problem = Problem::new(stage.spans.of("on-error"), message, "would let calls pass unjudged");
+    if stage.on_error == OnError::Refuse || matches!(role, Role::Route | Role::Observe) {
+        return;
+    }
+    let told = |what: &str| format!("stage `{}` of role `{}` {what}", stage.name, role.as_str());
+    let at = || stage.spans.of("on-error");
+    if matches!(role, Role::Identity | Role::Rights) {
+        let problem =
+            Problem::new(at(), told("must not let calls pass when it fails"), "would let calls pass unjudged");
         report.push(problem.help("leave `on-error` out, or write \"refuse\""));
+    } else if stage.accept_fail_open.is_none() {
+        let problem = Problem::new(at(), told("would let calls pass when it fails"), "fails open");
+        report.push(problem.help(
+            "leave `on-error` out, or say why that is acceptable: `accept-fail-open = \"nothing is lost if this is missed\"`",
+        ));
     }
 }
 

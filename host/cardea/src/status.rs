@@ -5,6 +5,7 @@ use std::time::UNIX_EPOCH;
 
 use cardea_admin::{Readiness, ServerState, Status};
 use cardea_chain::Health;
+use cardea_plugin::{Stats, TIME_BOUNDS};
 use cardea_registry::Fare;
 use serde_json::{Value, json};
 
@@ -34,17 +35,14 @@ impl Status for OfGateway {
             .stages
             .iter()
             .map(|loaded| {
-                let (inspection, stats) = (loaded.stage.inspection(), loaded.stage.stats());
+                let inspection = loaded.stage.inspection();
                 json!({
                     "name": loaded.plan.name,
                     "plugin": source::shown(&loaded.plan.plugin),
                     "role": inspection.role().as_str(),
                     "hooks": inspection.hooks.iter().map(cardea_chain::Hook::as_str).collect::<Vec<_>>(),
                     "digest": inspection.digest,
-                    "calls": stats.calls,
-                    "traps": stats.traps,
-                    "idle": stats.idle,
-                    "retired": stats.retired,
+                    "stats": fare_of(&loaded.stage.stats()),
                 })
             })
             .collect();
@@ -57,6 +55,37 @@ impl Status for OfGateway {
             "journal": { "lost": gateway.journal.lost() },
         })
     }
+}
+
+/// How a stage has fared. The names are those of the record, and what did not happen is left out.
+fn fare_of(stats: &Stats) -> Value {
+    let counts = |counts: &[(&'static str, u64)]| -> Value {
+        counts.iter().filter(|(_, count)| *count > 0).map(|(word, count)| ((*word).to_owned(), json!(count))).collect()
+    };
+    let pool = &stats.pool;
+    json!({
+        "generation": stats.generation,
+        "calls": stats.calls(),
+        "verdicts": counts(&stats.verdicts),
+        "faults": counts(&stats.faults),
+        "abandoned": stats.abandoned,
+        "retries": stats.retries,
+        "micros": { "bounds": TIME_BOUNDS, "buckets": stats.times.buckets, "count": stats.times.count, "sum": stats.times.sum_nanos / 1_000 },
+        "breaker": { "state": stats.breaker.as_str(), "suspensions": stats.suspensions },
+        "pool": {
+            "idle": pool.idle,
+            "inUse": pool.in_use,
+            "most": pool.most,
+            "started": pool.started,
+            "startedOnPath": pool.started_on_path,
+            "waits": pool.waits,
+            "retired": {
+                "calls": pool.retired_by_calls,
+                "growth": pool.retired_by_growth,
+                "idleness": pool.retired_by_idleness,
+            },
+        },
+    })
 }
 
 fn state(fare: Fare) -> ServerState {

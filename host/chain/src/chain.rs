@@ -6,8 +6,8 @@ use tokio::time::Instant;
 
 use crate::record::Trail;
 use crate::{
-    Call, Credential, Fault, FaultKind, Finding, Hook, HookFault, Matcher, Recorder, Refusal, RefusalKind, Reply, Role,
-    Side, Stage, Step, Subject,
+    Call, CallId, Credential, Fault, FaultKind, Finding, Hook, HookFault, HookFaultKind, Matcher, Recorder, Refusal,
+    RefusalKind, Reply, Role, Side, Stage, Step, Subject,
 };
 
 /// The stages of one generation. Immutable: a reload builds another one.
@@ -42,7 +42,10 @@ pub enum OnError {
     /// The call is refused.
     #[default]
     Refuse,
-    /// The call goes on as if the stage were not there. Never for identity and rights.
+    /// The call goes on as if the hook had passed it; the stage's other hooks are still asked. Never for identity and rights.
+    Allow,
+    /// The call goes on as if the stage were not there: none of its hooks is asked about this call again. Never for identity
+    /// and rights.
     Skip,
 }
 
@@ -121,17 +124,32 @@ impl Chain {
 
 impl Placed {
     /// Whether a hook's failure lets the call go on.
-    pub(crate) fn skips(&self) -> bool {
-        self.on_error == OnError::Skip && !matches!(self.stage.role(), Role::Identity | Role::Rights)
+    pub(crate) fn fails_open(&self) -> bool {
+        self.on_error != OnError::Refuse && !matches!(self.stage.role(), Role::Identity | Role::Rights)
     }
 
-    pub(crate) fn failed(&self, hook: Hook, fault: &HookFault) -> Fault {
-        let name = self.stage.name();
-        tracing::error!(stage = %name, hook = hook.as_str(), kind = fault.kind.as_str(), "stage failed: {}", fault.inside);
+    /// Whether a hook's failure takes the stage out of the rest of the call.
+    pub(crate) fn steps_aside(&self) -> bool {
+        self.on_error == OnError::Skip && self.fails_open()
+    }
+
+    /// A hook failed. The client is told the call's id, for the operator to find the rest by, and nothing of the inside.
+    pub(crate) fn failed(&self, hook: Hook, fault: &HookFault, call: &CallId) -> Fault {
+        let (name, hook_name, kind) = (self.stage.name(), hook.as_str(), fault.kind.as_str());
+        let then = if self.fails_open() { "the call goes on without it" } else { "the call is refused" };
+        match fault.kind {
+            // That it is suspended was said once, when it was.
+            HookFaultKind::Suspended => {
+                tracing::debug!(stage = %name, hook = hook_name, kind, call = call.as_str(), "stage not asked, {then}");
+            }
+            _ => tracing::error!(
+                stage = %name, hook = hook_name, kind, call = call.as_str(), "stage failed, {then}: {}", fault.inside
+            ),
+        }
         Fault::new(
             Side::Stage,
             FaultKind::StageFailed,
-            "A policy stage is not available",
+            format!("A policy stage is not available (call {})", call.as_str()),
             format!("{} of stage {name}: {}: {}", hook.as_str(), fault.kind.as_str(), fault.inside),
         )
     }

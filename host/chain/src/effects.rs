@@ -42,12 +42,20 @@ impl Scratch {
         notes.iter().rev().find(|note| &*note.plugin == plugin && note.key == key).map(|note| &note.value)
     }
 
-    /// Adds the notes of one hook.
+    /// Bytes of keys and values that `plugin` has left, less those under the keys that `replaced` names.
+    pub fn held(&self, plugin: &str, replaced: impl Fn(&str) -> bool) -> usize {
+        let notes = self.0.as_deref().map_or(&[][..], Vec::as_slice).iter();
+        let left = notes.filter(|note| &*note.plugin == plugin && !replaced(&note.key));
+        left.map(|note| note.key.len() + note.value.len()).sum()
+    }
+
+    /// Adds the notes of one hook; what it had left under the same keys is replaced.
     pub fn commit(&mut self, plugin: &Arc<str>, notes: Vec<(String, Bytes)>) {
         if notes.is_empty() {
             return;
         }
         let all = Arc::make_mut(self.0.get_or_insert_default());
+        all.retain(|old| old.plugin != *plugin || notes.iter().all(|(key, _)| *key != old.key));
         all.extend(notes.into_iter().map(|(key, value)| Note { plugin: Arc::clone(plugin), key, value }));
     }
 }
@@ -96,5 +104,6 @@ mod tests {
         assert_eq!(scratch.read("a", "k").map(|v| &v[..]), Some(&b"3"[..]));
         assert_eq!(scratch.read("b", "k").map(|v| &v[..]), Some(&b"2"[..]));
         assert_eq!(scratch.read("c", "k"), None);
+        assert_eq!((scratch.held("a", |_| false), scratch.held("a", |key| key == "k")), (2, 0));
     }
 }

@@ -106,9 +106,15 @@ pub enum HookFaultKind {
     BadAnswer,
     /// It did something that it has no grant for.
     Denied,
+    /// It was not asked: it has failed too often of late.
+    Suspended,
 }
 
 impl HookFaultKind {
+    /// All kinds.
+    pub const ALL: [Self; 7] =
+        [Self::Trap, Self::CpuBudget, Self::WallBudget, Self::Busy, Self::BadAnswer, Self::Denied, Self::Suspended];
+
     /// The word used in logs and records.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -118,6 +124,7 @@ impl HookFaultKind {
             Self::Busy => "busy",
             Self::BadAnswer => "bad-answer",
             Self::Denied => "denied",
+            Self::Suspended => "suspended",
         }
     }
 }

@@ -27,6 +27,7 @@ impl Chain {
             trail: Trail::new(&call, self.generation, self.recorder.clone(), admitted),
             call,
             held: Vec::new(),
+            aside: Vec::new(),
         };
         let reply = walk.through().await;
         let Walk { trail, held, .. } = walk;
@@ -43,6 +44,8 @@ struct Walk<'a> {
     trail: Trail,
     call: Arc<Call>,
     held: Vec<Box<dyn std::any::Any + Send + Sync>>,
+    /// Stages that failed and are left out of the rest of the call.
+    aside: Vec<Arc<str>>,
 }
 
 impl Walk<'_> {
@@ -85,14 +88,14 @@ impl Walk<'_> {
     /// Room 5, in manifest order. Says how many stages had their turn.
     async fn inward(&mut self) -> Inward {
         for (position, placed) in self.chain.stages.iter().enumerate() {
-            if !placed.stage.hooks().has(Hook::Call) || !placed.matcher.call(&self.call) {
+            if !self.asks(placed, Hook::Call) {
                 continue;
             }
             let started = Instant::now();
             let done = match placed.stage.judge_call(&self.call).await {
                 Ok(done) => done,
                 Err(fault) => match self.stumbled(placed, Hook::Call, &fault, started) {
-                    Some(reply) => return Inward::Stopped(reply, position),
+                    Some(failed) => return Inward::Stopped(failed.into(), position),
                     None => continue,
                 },
             };
@@ -138,7 +141,7 @@ impl Walk<'_> {
 
     /// Room 6. With one endpoint and no stage to ask, nothing happens.
     async fn choose<'t>(&mut self, endpoints: &'t [Endpoint]) -> Result<&'t Endpoint, Fault> {
-        let router = self.chain.stages.iter().find(|p| p.stage.hooks().has(Hook::Route) && p.matcher.call(&self.call));
+        let router = self.chain.stages.iter().find(|placed| self.asks(placed, Hook::Route));
         if let Some(placed) = router {
             let candidates: Vec<Candidate> = endpoints.iter().map(Endpoint::candidate).collect();
             let started = Instant::now();
@@ -150,9 +153,7 @@ impl Walk<'_> {
                     return first.ok_or_else(|| no_endpoint(placed.stage.name()));
                 }
                 Err(fault) => {
-                    let failed = placed.failed(Hook::Route, &fault);
-                    self.trail.step(Step::of(placed, Hook::Route, started).fault(&fault));
-                    if !placed.skips() {
+                    if let Some(failed) = self.stumbled(placed, Hook::Route, &fault, started) {
                         return Err(failed);
                     }
                 }
@@ -169,7 +170,7 @@ impl Walk<'_> {
         let reply = if self.is_read(reached) { self.checked(reply) } else { reply };
         let mut reply = Arc::new(self.thinned(reply).await);
         for placed in self.chain.stages[..reached].iter().rev() {
-            if !placed.stage.hooks().has(Hook::Reply) || !placed.matcher.call(&self.call) {
+            if !self.asks(placed, Hook::Reply) {
                 continue;
             }
             let started = Instant::now();
@@ -192,7 +193,7 @@ impl Walk<'_> {
                 }
                 Err(fault) => {
                     if let Some(failed) = self.stumbled(placed, Hook::Reply, &fault, started) {
-                        reply = Arc::new(failed);
+                        reply = Arc::new(failed.into());
                     }
                 }
             }
@@ -202,9 +203,8 @@ impl Walk<'_> {
 
     /// Whether a stage is going to read the reply.
     fn is_read(&self, reached: usize) -> bool {
-        let reads = |placed: &Placed, hook| placed.stage.hooks().has(hook) && placed.matcher.call(&self.call);
-        self.chain.stages[..reached].iter().any(|placed| reads(placed, Hook::Reply))
-            || (self.call.method.is_list() && self.chain.stages.iter().any(|placed| reads(placed, Hook::List)))
+        self.chain.stages[..reached].iter().any(|placed| self.asks(placed, Hook::Reply))
+            || (self.call.method.is_list() && self.chain.stages.iter().any(|placed| self.asks(placed, Hook::List)))
     }
 
     /// A server's reply was taken by its envelope alone. Before a stage judges what is inside, the whole of it must be
@@ -221,8 +221,7 @@ impl Walk<'_> {
         let Some(kind) = ItemKind::of_method(&self.call.method) else {
             return reply;
         };
-        let asked = |placed: &&Placed| placed.stage.hooks().has(Hook::List) && placed.matcher.call(&self.call);
-        if !self.chain.stages.iter().any(|placed| asked(&placed)) {
+        if !self.chain.stages.iter().any(|placed| self.asks(placed, Hook::List)) {
             return reply;
         }
         let Some(result) = reply.result() else { return reply };
@@ -232,7 +231,7 @@ impl Walk<'_> {
         let mut keep = vec![true; listing.items.len()];
         let listing = Arc::new(listing);
         for placed in &self.chain.stages {
-            if !placed.stage.hooks().has(Hook::List) || !placed.matcher.call(&self.call) {
+            if !self.asks(placed, Hook::List) {
                 continue;
             }
             if let Err(fault) = self.keep(placed, &listing, &mut keep).await {
@@ -251,14 +250,9 @@ impl Walk<'_> {
                 Ok(done) => {
                     let (given, wanted) = (done.verdict.len(), batch.items.len());
                     let fault = HookFault::bad_answer(format!("{given} answers for {wanted} items"));
-                    self.trail.step(Step::of(placed, Hook::List, started).fault(&fault));
-                    return Err(placed.failed(Hook::List, &fault));
+                    return self.stumbled(placed, Hook::List, &fault, started).map_or(Ok(()), Err);
                 }
-                Err(fault) => {
-                    self.trail.step(Step::of(placed, Hook::List, started).fault(&fault));
-                    let failed = placed.failed(Hook::List, &fault);
-                    return if placed.skips() { Ok(()) } else { Err(failed) };
-                }
+                Err(fault) => return self.stumbled(placed, Hook::List, &fault, started).map_or(Ok(()), Err),
             }
         }
         keep.iter_mut().zip(answers).for_each(|(kept, answer)| *kept &= answer);
@@ -283,11 +277,21 @@ impl Walk<'_> {
         }
     }
 
-    /// A hook failed: the reply that ends the call, or none if the manifest says to go on without the stage.
-    fn stumbled(&mut self, placed: &Placed, hook: Hook, fault: &HookFault, started: Instant) -> Option<Reply> {
-        let failed = placed.failed(hook, fault);
+    /// Whether a stage is to be asked: it has the hook, this call is one of its, and it has not dropped out of it.
+    fn asks(&self, placed: &Placed, hook: Hook) -> bool {
+        placed.stage.hooks().has(hook)
+            && placed.matcher.call(&self.call)
+            && !self.aside.iter().any(|name| name == placed.stage.name())
+    }
+
+    /// A hook failed: the fault that ends the call, or none if the manifest says that it goes on.
+    fn stumbled(&mut self, placed: &Placed, hook: Hook, fault: &HookFault, started: Instant) -> Option<Fault> {
+        let failed = placed.failed(hook, fault, &self.call.id);
         self.trail.step(Step::of(placed, hook, started).fault(fault));
-        (!placed.skips()).then(|| failed.into())
+        if placed.steps_aside() {
+            self.aside.push(Arc::clone(placed.stage.name()));
+        }
+        (!placed.fails_open()).then_some(failed)
     }
 
     fn refused(&self, refusal: Refusal) -> Reply {

@@ -144,6 +144,22 @@ async fn only_stages_that_decide_nothing_may_be_skipped() {
 }
 
 #[tokio::test]
+async fn a_stage_that_is_skipped_is_not_asked_again_and_one_that_is_allowed_is() {
+    for (on_error, asked) in [(OnError::Allow, 1), (OnError::Skip, 0)] {
+        let story = Story::new(OK);
+        let broken = story
+            .stage("a")
+            .role(Role::Content)
+            .calls(|_| Err(HookFault { kind: HookFaultKind::Trap, inside: "boom".into() }))
+            .replies(|_, _| Ok(ReplyVerdict::Pass.into()));
+        let placed = Placed { on_error, ..broken.placed() };
+        assert!(!story.call(vec![placed]).await.is_error());
+        let replies = story.diary.lock().unwrap().iter().filter(|line| *line == "a.reply").count();
+        assert_eq!(replies, asked, "{on_error:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_a_stage_holds_is_given_back_when_the_call_ends_however_it_ends() {
     struct Permit(Arc<AtomicBool>);
     impl Drop for Permit {

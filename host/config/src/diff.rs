@@ -149,6 +149,8 @@ fn stage(old: &StagePlan, new: &StagePlan) -> Vec<String> {
         "grant": grants,
         "config": config,
         "on-error": on_error,
+        "accept-fail-open": accept_fail_open,
+        "isolation": isolation,
         "concurrency": concurrency,
         "memory": memory,
         "cpu-budget": cpu_budget,

@@ -236,6 +236,11 @@ section! {
         config: Document = {};
         /// What happens to a call when the plugin fails.
         on_error: OnError = "refuse";
+        /// The reason, in words, why calls may pass this stage when it fails. Without it, `on-error` is `refuse` for every
+        /// stage that decides or changes something: of all roles but `route` and `observe`.
+        accept_fail_open: Option<String>;
+        /// Who shares an instance of the plugin.
+        isolation: Isolation = "shared";
         /// Instances that may run at once. Default: as many as the plugin's grants ask for.
         concurrency: Option<usize>, within 1 to 10_000;
         /// Memory of one instance.
@@ -252,8 +257,21 @@ choices! {
     pub enum OnError {
         /// The call is refused.
         Refuse = "refuse",
-        /// The call goes on as if the stage were not there. Never for stages of role `identity` or `rights`.
+        /// The call goes on as if the hook that failed had passed it. Never for stages of role `identity` or `rights`.
+        Allow = "allow",
+        /// The call goes on as if the stage were not there: none of its hooks is asked about this call again. Never for stages
+        /// of role `identity` or `rights`.
         Skip = "skip",
+    }
+}
+
+choices! {
+    /// Who shares an instance of a plugin.
+    pub enum Isolation {
+        /// All calls, one after the other.
+        Shared = "shared",
+        /// Nobody: every hook of every call has a fresh instance.
+        Call = "call",
     }
 }
 

@@ -22,13 +22,17 @@ pub struct EngineSettings {
     /// Where compiled code is kept between starts; none compiles anew each time. Created if it is not there, and then
     /// only for this user.
     pub cache_dir: Option<PathBuf>,
+    /// Most bytes of compiled code that are kept there; what was not used for longest goes first.
+    pub cache_bytes: u64,
+    /// Longest time that is spent on compiling one plugin.
+    pub compile_time: Duration,
     /// Most instances alive at a time, of all plugins together.
     pub instances: u32,
 }
 
 impl Default for EngineSettings {
     fn default() -> Self {
-        Self { cache_dir: None, instances: 1000 }
+        Self { cache_dir: None, cache_bytes: 1 << 30, compile_time: Duration::from_secs(60), instances: 1000 }
     }
 }
 
@@ -48,7 +52,7 @@ impl Engine {
             .spawn(move || tick(&ticking))
             .map_err(EngineError::Thread)?;
         let linker = link::always(&wasm).map_err(|fault| EngineError::Wasm(format!("{fault:#}")))?;
-        let codes = Codes::new(&wasm, settings.cache_dir)?;
+        let codes = Codes::new(&wasm, &settings)?;
         Ok(Arc::new(Self { codes, linker }))
     }
 

@@ -1,38 +1,54 @@
 //! A stage made of wasm: one plugin, one configuration, one set of grants, as the chain sees it.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use cardea_chain::{
-    Call, CallVerdict, Candidate, Choice, Credential, Done, Entry, Finding, Hook, HookFault, HookFuture, HookResult,
-    Hooks, Listing, Reply, ReplyVerdict, Role, Stage,
+    Call, CallVerdict, Candidate, Choice, Credential, Done, Entry, Finding, Hook, HookFault, HookFaultKind, HookFuture,
+    HookResult, Hooks, Listing, Reply, ReplyVerdict, Role, Stage,
 };
 use cardea_egress::Outlet;
 use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 
-use crate::bindings::exports::cardea::plugin::on_record;
+use crate::bindings::exports::cardea::plugin::{on_record, on_route};
+use crate::breaker::{Breaker, Pass};
 use crate::clock::Clock;
 use crate::code::Code;
+use crate::fault::{Stopped, within};
 use crate::guest::{Facts, Visit};
-use crate::instance::{Blueprint, StartFault, within};
+use crate::instance::{Blueprint, Instance, StartFault};
 use crate::lease::Lease;
 use crate::metrics::{Metric, Metrics};
-use crate::pool::{Pool, Stats};
+use crate::pool::Pool;
+use crate::stats::{Outcomes, Stats, Verdict};
 use crate::{Allowed, Capabilities, Engine, Inspection, LoadError, LoadErrorKind, StageSpec, convert, link};
 
 /// What `on-record` may take: it is off the path.
-const RECORD_TICKS: u64 = 250;
-const RECORD_WALL: Duration = Duration::from_secs(5);
+const RECORD_BUDGET: Budget = Budget { ticks: 250, wall: Duration::from_secs(5) };
+
+/// What a hook may spend.
+#[derive(Clone, Copy)]
+struct Budget {
+    /// Epoch ticks it may compute.
+    ticks: u64,
+    /// Time by the clock.
+    wall: Duration,
+}
 
 /// A stage made of wasm.
 pub struct WasmStage {
     inspection: Inspection,
     facts: Arc<Facts>,
     pool: Arc<Pool>,
-    ticks: u64,
-    wall: Duration,
+    budget: Budget,
+    breaker: Breaker,
+    outcomes: Outcomes,
+    /// Drops instances that nobody uses, as long as the stage is there.
+    _housekeeping: AbortOnDropHandle<()>,
     /// Keeps the code findable for the next generation that is made of the same bytes.
     _code: Arc<Code>,
 }
@@ -60,7 +76,7 @@ impl WasmStage {
         let allowed = Allowed::of(&inspection, &spec.grants)?;
         let outlet = outlet(&allowed, &capabilities)?;
         let code = engine.codes.of(bytes, &inspection.digest).await?;
-        let component = code.get().ok_or_else(|| misfit("it was not compiled"))?;
+        let component = code.component().ok_or_else(|| misfit("it was not compiled"))?;
         let mut linker = engine.linker();
         let linked = link::granted(&mut linker, &allowed).and_then(|()| linker.instantiate_pre(component));
         let pre = linked.map_err(|fault| misfit(&format!("{fault:#}")))?;
@@ -81,16 +97,19 @@ impl WasmStage {
             .map_err(|fault| misfit(&format!("{fault:#}")))?;
         let mut first = blueprint.start().await.map_err(|fault| not_started("init", fault))?;
         first.selftest().await.map_err(|fault| not_started("selftest", fault))?;
-        let pool = Pool::new(blueprint, limits.concurrency_of(&facts.allowed));
+        let pool = Pool::new(blueprint, spec.isolation, limits.concurrency_of(&facts.allowed));
+        let pool = Arc::new(pool);
         pool.warm(first);
         let wall = limits.wall_of_hook(&facts.allowed);
         Ok(Arc::new(Self {
+            // The first tick can come at once: one more gives at least the whole budget.
+            budget: Budget { ticks: limits.cpu.as_millis() as u64 + 1, wall },
+            breaker: Breaker::new(&facts.stage),
+            outcomes: Outcomes::default(),
+            _housekeeping: AbortOnDropHandle::new(tokio::spawn(Pool::retire_idle(Arc::downgrade(&pool)))),
             inspection,
             facts,
-            pool: Arc::new(pool),
-            // The first tick can come at once: one more gives at least the whole budget.
-            ticks: limits.cpu.as_millis() as u64 + 1,
-            wall,
+            pool,
             _code: code,
         }))
     }
@@ -107,7 +126,18 @@ impl WasmStage {
 
     /// How it has fared.
     pub fn stats(&self) -> Stats {
-        self.pool.stats()
+        let (breaker, suspensions) = self.breaker.state();
+        Stats {
+            generation: self.facts.generation,
+            verdicts: self.outcomes.verdicts(),
+            faults: self.outcomes.faults(),
+            abandoned: self.pool.abandoned(),
+            retries: self.outcomes.retries.value(),
+            times: self.outcomes.times(),
+            pool: self.pool.stats(),
+            breaker,
+            suspensions,
+        }
     }
 
     /// The numbers the plugin gives the operator, by name.
@@ -120,57 +150,137 @@ impl WasmStage {
         self.on_record(batch).await.map_err(DeliveryFault::Failed)?.map_err(DeliveryFault::Refused)
     }
 
+    /// Off the path, and with a patience of its own: neither the breaker nor the numbers of the path know of it.
     async fn on_record(&self, batch: &[Entry]) -> Result<Result<(), String>, HookFault> {
         let entry = |entry: &Entry| on_record::Entry { cursor: entry.cursor, json: entry.json.clone(), ext_json: None };
         let batch: Vec<_> = batch.iter().map(entry).collect();
-        let mut lease = self.pool.lease(Instant::now() + RECORD_WALL).await?;
-        let instance = lease.begin(Visit::records(), RECORD_TICKS).ok_or_else(missing)?;
-        let hook = instance.record.as_ref().ok_or_else(missing)?;
-        let taken = within(RECORD_WALL, hook.call_deliver(&mut instance.store, &batch)).await?;
-        drop(lease.end());
+        let mut lease = self.pool.lease(Instant::now() + RECORD_BUDGET.wall).await?;
+        let hook = async |instance: &mut Instance, batch: &Vec<_>| {
+            let hook = instance.record.as_ref().ok_or_else(missing)?;
+            hook.call_deliver(&mut instance.store, batch).await
+        };
+        let instance = lease.begin(Visit::records(), RECORD_BUDGET.ticks).ok_or_else(no_instance)?;
+        let ran = within(RECORD_BUDGET.wall, pin!(hook(instance, &batch))).await;
+        let taken = ran.map_err(|stopped| {
+            lease.fail(&stopped);
+            stopped.fault
+        })?;
+        drop(lease.end(Instant::now()));
         Ok(taken)
     }
 
     async fn on_authenticate(&self, credential: &Arc<Credential>) -> HookResult<Finding> {
-        let mut lease = self.pool.lease(Instant::now() + self.wall).await?;
-        let instance = lease.begin(Visit::credential(credential), self.ticks).ok_or_else(missing)?;
-        let hook = instance.authenticate.as_ref().ok_or_else(missing)?;
-        let finding = within(self.wall, hook.call_authenticate(&mut instance.store)).await?;
-        returned(lease, convert::finding(finding))
+        let hook = async |instance: &mut Instance, (): &()| {
+            let hook = instance.authenticate.as_ref().ok_or_else(missing)?;
+            hook.call_authenticate(&mut instance.store).await
+        };
+        let deadline = || Instant::now() + self.budget.wall;
+        self.ask(deadline, || Visit::credential(credential), &(), hook, convert::finding).await
     }
 
     async fn on_list(&self, call: &Arc<Call>, listing: &Arc<Listing>) -> HookResult<Vec<bool>> {
         let items: Vec<_> = listing.items.iter().map(Into::into).collect();
-        let mut lease = self.pool.lease(call.deadline.at()).await?;
-        let instance = lease.begin(Visit::listing(call, listing), self.ticks).ok_or_else(missing)?;
-        let hook = instance.list.as_ref().ok_or_else(missing)?;
-        let keep = within(self.wall, hook.call_keep(&mut instance.store, &items)).await?;
-        returned(lease, Ok(keep))
+        let hook = async |instance: &mut Instance, items: &Vec<_>| {
+            let hook = instance.list.as_ref().ok_or_else(missing)?;
+            hook.call_keep(&mut instance.store, items).await
+        };
+        self.ask(|| call.deadline.at(), || Visit::listing(call, listing), &items, hook, Ok).await
     }
 
     async fn on_call(&self, call: &Arc<Call>) -> HookResult<CallVerdict> {
-        let mut lease = self.pool.lease(call.deadline.at()).await?;
-        let instance = lease.begin(Visit::call(Hook::Call, call), self.ticks).ok_or_else(missing)?;
-        let hook = instance.call.as_ref().ok_or_else(missing)?;
-        let verdict = within(self.wall, hook.call_judge(&mut instance.store)).await?;
-        returned(lease, convert::call_verdict(verdict, self.facts.role))
+        let hook = async |instance: &mut Instance, (): &()| {
+            let hook = instance.call.as_ref().ok_or_else(missing)?;
+            hook.call_judge(&mut instance.store).await
+        };
+        let read = |verdict| convert::call_verdict(verdict, self.facts.role);
+        self.ask(|| call.deadline.at(), || Visit::call(Hook::Call, call), &(), hook, read).await
     }
 
     async fn on_route(&self, call: &Arc<Call>, candidates: &[Candidate]) -> HookResult<Choice> {
         let candidates: Vec<_> = candidates.iter().map(Into::into).collect();
-        let mut lease = self.pool.lease(call.deadline.at()).await?;
-        let instance = lease.begin(Visit::call(Hook::Route, call), self.ticks).ok_or_else(missing)?;
-        let hook = instance.route.as_ref().ok_or_else(missing)?;
-        let choice = within(self.wall, hook.call_choose(&mut instance.store, &candidates)).await?;
-        returned(lease, Ok(choice.into()))
+        let hook = async |instance: &mut Instance, candidates: &Vec<_>| {
+            let hook = instance.route.as_ref().ok_or_else(missing)?;
+            hook.call_choose(&mut instance.store, candidates).await
+        };
+        let read = |choice: on_route::Choice| Ok(choice.into());
+        self.ask(|| call.deadline.at(), || Visit::call(Hook::Route, call), &candidates, hook, read).await
     }
 
     async fn on_reply(&self, call: &Arc<Call>, reply: &Arc<Reply>) -> HookResult<ReplyVerdict> {
-        let mut lease = self.pool.lease(call.deadline.at()).await?;
-        let instance = lease.begin(Visit::reply(call, reply), self.ticks).ok_or_else(missing)?;
-        let hook = instance.reply.as_ref().ok_or_else(missing)?;
-        let verdict = within(self.wall, hook.call_judge(&mut instance.store)).await?;
-        returned(lease, convert::reply_verdict(verdict, self.facts.role))
+        let hook = async |instance: &mut Instance, (): &()| {
+            let hook = instance.reply.as_ref().ok_or_else(missing)?;
+            hook.call_judge(&mut instance.store).await
+        };
+        let read = |verdict| convert::reply_verdict(verdict, self.facts.role);
+        self.ask(|| call.deadline.at(), || Visit::reply(call, reply), &(), hook, read).await
+    }
+
+    /// Asks the plugin on the path of a call: not at all while it is suspended, and a second time if a trap left no trace.
+    async fn ask<I, V, T: Verdict>(
+        &self,
+        deadline: impl FnOnce() -> Instant,
+        visit: impl Fn() -> Visit,
+        input: &I,
+        hook: impl AsyncFn(&mut Instance, &I) -> wasmtime::Result<V>,
+        read: impl FnOnce(V) -> Result<T, HookFault>,
+    ) -> HookResult<T> {
+        let started = Instant::now();
+        let pass = self.breaker.admit().inspect_err(|fault| self.outcomes.failed(fault.kind))?;
+        let mut lease = match self.pool.lease(deadline()).await {
+            Ok(lease) => lease,
+            Err(fault) => return Err(self.failed(pass, fault)),
+        };
+        let Some(instance) = lease.begin(visit(), self.budget.ticks) else {
+            return Err(self.failed(pass, no_instance()));
+        };
+        let ran = within(self.budget.wall, pin!(hook(instance, input))).await;
+        let answer = match ran {
+            Ok(answer) => answer,
+            Err(stopped) => match Box::pin(self.again(&mut lease, stopped, visit, input, hook)).await {
+                Ok(answer) => answer,
+                Err(fault) => return Err(self.failed(pass, fault)),
+            },
+        };
+        pass.returned();
+        let ended = Instant::now();
+        // The hook returned, so the instance is whole even if the answer makes no sense.
+        let effects = lease.end(ended);
+        let verdict = read(answer).inspect_err(|fault| self.outcomes.failed(fault.kind))?;
+        self.outcomes.returned(verdict.word(), ended - started);
+        Ok(Done { verdict, effects })
+    }
+
+    /// Asks once more on a fresh instance, if the hook trapped and had done nothing yet that outlives it.
+    async fn again<I, V>(
+        &self,
+        lease: &mut Lease<'_>,
+        stopped: Stopped,
+        visit: impl Fn() -> Visit,
+        input: &I,
+        hook: impl AsyncFn(&mut Instance, &I) -> wasmtime::Result<V>,
+    ) -> Result<V, HookFault> {
+        let undone = lease.fail(&stopped);
+        if !undone || stopped.fault.kind != HookFaultKind::Trap {
+            return Err(stopped.fault);
+        }
+        self.outcomes.retries.add(1);
+        lease.renew().await?;
+        let instance = lease.begin(visit(), self.budget.ticks).ok_or_else(no_instance)?;
+        let ran = within(self.budget.wall, pin!(hook(instance, input))).await;
+        ran.map_err(|stopped| {
+            lease.fail(&stopped);
+            stopped.fault
+        })
+    }
+
+    /// Counts a hook that failed in the end.
+    fn failed(&self, pass: Pass<'_>, fault: HookFault) -> HookFault {
+        self.outcomes.failed(fault.kind);
+        // That too many call at once is not the plugin's doing, and one that oversteps its grant on some calls serves the others.
+        if !matches!(fault.kind, HookFaultKind::Busy | HookFaultKind::Denied) {
+            pass.failed(&self.breaker, self.outcomes.ended());
+        }
+        fault
     }
 }
 
@@ -227,15 +337,14 @@ fn outlet(allowed: &Allowed, capabilities: &Capabilities) -> Result<Option<Outle
     }
 }
 
-/// The hook returned, so the instance is whole even if the answer makes no sense.
-fn returned<T>(lease: Lease<'_>, verdict: Result<T, HookFault>) -> HookResult<T> {
-    let effects = lease.end();
-    Ok(Done { verdict: verdict?, effects })
+/// The chain asks for hooks that [`Stage::hooks`] names, and for no others.
+fn missing() -> wasmtime::Error {
+    wasmtime::Error::msg("it does not have this hook")
 }
 
-/// The chain asks for hooks that [`Stage::hooks`] names, and for no others.
-fn missing() -> HookFault {
-    HookFault::bad_answer("it does not have this hook")
+/// A lease has an instance until its hook has ended.
+fn no_instance() -> HookFault {
+    HookFault::bad_answer("its instance is gone")
 }
 
 fn misfit(why: &str) -> LoadError {
@@ -249,7 +358,7 @@ fn misfit(why: &str) -> LoadError {
 fn not_started(what: &str, fault: StartFault) -> LoadError {
     let (problem, remedy) = match fault {
         StartFault::Refused(why) => (format!("{what} failed: {why}"), "Correct the stage's configuration"),
-        StartFault::Failed(fault) => (
+        StartFault::Failed(Stopped { fault, .. }) => (
             format!("{what} did not return ({}): {}", fault.kind.as_str(), fault.inside),
             "The log has what the plugin printed; if it needs more memory, raise the stage's limit",
         ),

@@ -20,6 +20,8 @@ const HOST_CALLS: u32 = 1_000;
 const HOST_CALLS_OFF_PATH: u32 = 10_000;
 /// Log lines a hook may write.
 const LOG_LINES: u32 = 20;
+/// Random bytes a guest may have at once.
+const RANDOM_BYTES: u64 = 64 << 10;
 /// Elements of all tables of one guest.
 const TABLE_ELEMENTS: usize = 100_000;
 
@@ -102,6 +104,8 @@ pub(crate) struct Guest {
     pub(crate) ticks: u64,
     pub(crate) log_lines: u32,
     pub(crate) outgoing: Outgoing,
+    /// Whether the hook has used something that is still changed when the hook is undone.
+    reached_out: bool,
     host_calls: u32,
     document: Option<Bytes>,
     now_ms: Option<u64>,
@@ -114,7 +118,8 @@ impl Guest {
     pub(crate) fn new(facts: &Arc<Facts>, memory: usize) -> Self {
         let output = Output::new(&facts.stage);
         // Nothing is inherited and nothing is opened; what a guest prints goes to the log.
-        let wasi = WasiCtx::builder().stdout(output.stdout()).stderr(output.stderr()).build();
+        let wasi =
+            WasiCtx::builder().stdout(output.stdout()).stderr(output.stderr()).max_random_size(RANDOM_BYTES).build();
         Self {
             facts: Arc::clone(facts),
             visit: Visit::default(),
@@ -123,6 +128,7 @@ impl Guest {
             ticks: 0,
             log_lines: 0,
             outgoing: Outgoing::default(),
+            reached_out: false,
             host_calls: 0,
             document: None,
             now_ms: None,
@@ -138,6 +144,7 @@ impl Guest {
         self.host_calls = if on_path { HOST_CALLS } else { HOST_CALLS_OFF_PATH };
         self.log_lines = LOG_LINES;
         self.outgoing = Outgoing::default();
+        self.reached_out = false;
         self.ticks = ticks;
         self.now_ms = None;
         self.document = None;
@@ -198,14 +205,28 @@ impl Guest {
         self.document.get_or_insert_with(|| reply.document(&call.method, call.name.as_deref())).clone()
     }
 
-    /// Where this stage's limits live for the tenant of the call. Lengths stand first, so no two namespaces are one text.
-    pub(crate) fn namespace(&self) -> String {
+    /// The hook is about to do what cannot be undone: from here on it is not asked again if it fails. Every import that
+    /// reaches something outside this call says so.
+    pub(crate) fn reach_out(&mut self) {
+        self.reached_out = true;
+    }
+
+    /// Whether the hook has done what cannot be undone.
+    pub(crate) fn has_reached_out(&self) -> bool {
+        self.reached_out
+    }
+
+    /// Where this stage's limits live for the tenant of the call. Lengths stand first, so no two namespaces are one text. Who
+    /// asks is about to use it.
+    pub(crate) fn namespace(&mut self) -> String {
+        self.reach_out();
         let stage = &self.facts.stage;
         format!("{}:{stage}{}", stage.len(), self.tenant())
     }
 
     /// Where its values live: likewise, and apart for every layout they have had.
-    pub(crate) fn space(&self) -> String {
+    pub(crate) fn space(&mut self) -> String {
+        self.reach_out();
         match self.facts.state_version {
             0 | 1 => self.namespace(),
             // No stage has a `#` in its name.

@@ -8,6 +8,8 @@ use crate::{LoadError, LoadErrorKind, PluginManifest};
 
 /// No plugin is larger than this.
 const MOST_BYTES: usize = 64 << 20;
+/// No function of it is larger: what a compiler does to one function takes longer than its length.
+const MOST_FUNCTION_BYTES: usize = 2 << 20;
 /// The package of the interface.
 const PACKAGE: &str = "cardea:plugin/";
 /// The version of the interface that this host speaks; patches of it are compatible.
@@ -158,6 +160,7 @@ fn walk(bytes: &[u8]) -> Result<Findings, LoadError> {
                     findings.exports.push(export.map_err(|fault| damaged(&fault))?.name.name.to_owned());
                 }
             }
+            Payload::CodeSectionEntry(body) if body.range().len() > MOST_FUNCTION_BYTES => return Err(too_long()),
             Payload::CustomSection(section) => match section.name() {
                 "cardea:manifest" => note(&mut findings.manifest, depth, section.data())?,
                 "cardea:config-schema" => note(&mut findings.config_schema, depth, section.data())?,
@@ -253,6 +256,14 @@ fn fits(role: Role, hook: Hook) -> bool {
         Hook::Connect => role == Role::Connect,
         Hook::Serve => false,
     }
+}
+
+fn too_long() -> LoadError {
+    LoadError::new(
+        LoadErrorKind::File,
+        "a function in it is longer than 2 MiB, which would take too long to compile",
+        "Split the function, or build with less inlining",
+    )
 }
 
 fn damaged(fault: &dyn std::fmt::Display) -> LoadError {

@@ -2,15 +2,15 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
-use cardea_chain::{Hook, HookFault, HookFaultKind, Hooks};
+use cardea_chain::{Hook, Hooks};
 use wasmtime::component::InstancePre;
 use wasmtime::{Store, UpdateDeadline};
 
 use crate::bindings::exports::cardea::plugin as exports;
-use crate::guest::{Facts, Guest, OutsideMask, Visit};
+use crate::fault::{CpuSpent, Stopped, within};
+use crate::guest::{Facts, Guest, Visit};
 
 /// Bytes a guest may hand the host in one import.
 const HOSTCALL_BYTES: usize = 8 << 20;
@@ -58,7 +58,7 @@ pub(crate) enum StartFault {
     /// The plugin said no.
     Refused(String),
     /// It did not come to that.
-    Failed(HookFault),
+    Failed(Stopped),
 }
 
 impl Blueprint {
@@ -82,8 +82,8 @@ impl Blueprint {
 
     /// Makes an instance and runs `init` in it.
     pub(crate) async fn start(&self) -> Result<Box<Instance>, StartFault> {
-        let mut instance = within(START_WALL, self.instantiate()).await.map_err(StartFault::Failed)?;
-        let started = within(START_WALL, instance.lifecycle.call_init(&mut instance.store)).await;
+        let mut instance = within(START_WALL, pin!(self.instantiate())).await.map_err(StartFault::Failed)?;
+        let started = within(START_WALL, pin!(instance.lifecycle.call_init(&mut instance.store))).await;
         match started.map_err(StartFault::Failed)? {
             Ok(()) => {
                 instance.memory_at_start = instance.store.data().memory.held;
@@ -129,7 +129,7 @@ impl Instance {
     /// Runs `selftest`.
     pub(crate) async fn selftest(&mut self) -> Result<(), StartFault> {
         self.begin(Visit::default(), START_TICKS);
-        let tested = within(START_WALL, self.lifecycle.call_selftest(&mut self.store)).await;
+        let tested = within(START_WALL, pin!(self.lifecycle.call_selftest(&mut self.store))).await;
         tested.map_err(StartFault::Failed)?.map_err(StartFault::Refused)
     }
 
@@ -139,46 +139,6 @@ impl Instance {
         self.store.data_mut().begin(visit, ticks);
     }
 }
-
-/// Waits for a guest as long as the clock allows. One that needs no waiting, which is nearly every one, costs no timer.
-pub(crate) async fn within<T>(wall: Duration, work: impl Future<Output = wasmtime::Result<T>>) -> Result<T, HookFault> {
-    let mut work = pin!(work);
-    let done = match futures_util::poll!(work.as_mut()) {
-        Poll::Ready(done) => done,
-        Poll::Pending => tokio::time::timeout(wall, work).await.map_err(|_| HookFault {
-            kind: HookFaultKind::WallBudget,
-            inside: format!("it had not returned after {wall:?}"),
-        })?,
-    };
-    done.map_err(|fault| hook_fault(&fault))
-}
-
-/// What stopped a guest, in one line: the cause, and where it happened if the plugin's names are there.
-fn hook_fault(fault: &wasmtime::Error) -> HookFault {
-    let of = |kind, inside: String| HookFault { kind, inside };
-    if fault.is::<CpuSpent>() {
-        return of(HookFaultKind::CpuBudget, CpuSpent.to_string());
-    }
-    if let Some(outside) = fault.downcast_ref::<OutsideMask>() {
-        return of(HookFaultKind::Denied, outside.to_string());
-    }
-    if fault.is::<wasmtime::PoolConcurrencyLimitError>() {
-        return of(HookFaultKind::Busy, "as many instances are alive as the gateway may have".to_owned());
-    }
-    let cause = fault.root_cause().to_string();
-    let place = fault
-        .downcast_ref::<wasmtime::WasmBacktrace>()
-        .and_then(|trace| trace.frames().iter().find_map(|frame| frame.func_name().map(str::to_owned)));
-    match place {
-        Some(function) => of(HookFaultKind::Trap, format!("{cause} (in {function})")),
-        None => of(HookFaultKind::Trap, cause),
-    }
-}
-
-/// The CPU budget is used up.
-#[derive(Debug, thiserror::Error)]
-#[error("it computed longer than its CPU budget")]
-struct CpuSpent;
 
 fn given<T>(hooks: Hooks, hook: Hook, find: impl FnOnce() -> wasmtime::Result<T>) -> wasmtime::Result<Option<T>> {
     hooks.has(hook).then(find).transpose()

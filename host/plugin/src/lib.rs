@@ -9,6 +9,7 @@
 
 mod allowed;
 mod bindings;
+mod breaker;
 mod cache;
 #[cfg(test)]
 mod cases;
@@ -18,6 +19,7 @@ mod convert;
 mod documents;
 mod engine;
 mod error;
+mod fault;
 mod generation;
 mod guest;
 mod imports;
@@ -32,8 +34,10 @@ mod output;
 mod pool;
 mod schema;
 mod spec;
+mod stats;
 
 pub use allowed::Allowed;
+pub use breaker::BreakerState;
 pub use cardea_grant::{Grants, Scope};
 pub use engine::{Engine, EngineSettings};
 pub use error::{ConfigProblem, EngineError, LoadError, LoadErrorKind};
@@ -41,5 +45,5 @@ pub use generation::{DeliveryFault, WasmStage};
 pub use inspect::Inspection;
 pub use manifest::PluginManifest;
 pub use metrics::{BOUNDS, Metric, Observations};
-pub use pool::Stats;
-pub use spec::{Capabilities, Limits, StageSpec};
+pub use spec::{Capabilities, Isolation, Limits, StageSpec};
+pub use stats::{PoolStats, Stats, TIME_BOUNDS, Times};

@@ -28,6 +28,18 @@ pub struct StageSpec {
     pub grants: Grants,
     /// What it may spend.
     pub limits: Limits,
+    /// Who shares an instance.
+    pub isolation: Isolation,
+}
+
+/// Who shares an instance of a stage.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Isolation {
+    /// All calls, one after the other: an instance serves until it is replaced.
+    #[default]
+    Shared,
+    /// Nobody: every hook of every call has a fresh instance, which is thrown away when it returns.
+    Call,
 }
 
 /// What a stage may spend.

@@ -132,7 +132,7 @@ async fn a_trap_costs_its_own_call_only() {
         assert_eq!(fault.kind, HookFaultKind::Trap);
         assert_eq!(stage.judge_call(&call("{}")).await.unwrap().verdict, CallVerdict::Pass);
     }
-    assert_eq!(stage.stats().traps, 3);
+    assert_eq!((stage.stats().failed_by(HookFaultKind::Trap), stage.stats().retries), (3, 3));
 }
 
 #[tokio::test]
@@ -171,20 +171,11 @@ async fn memory_ends_where_the_limit_is_and_a_grown_instance_is_replaced() {
     let stage = load(Component { judge, ..Component::default() }).await;
     for replaced in 1..=3 {
         assert_eq!(stage.judge_call(&call("{}")).await.unwrap().verdict, CallVerdict::Pass);
-        assert_eq!(stage.stats().retired, replaced);
+        assert_eq!(stage.stats().pool.retired_by_growth, replaced);
     }
     let huge = Component { pages: 300, ..Component::default() };
     let error = engine().load(huge.build().into(), spec("huge"), capabilities()).await.err().unwrap();
     assert_eq!(error.kind, LoadErrorKind::Init, "{error}");
-}
-
-#[tokio::test]
-async fn a_flood_of_imports_traps() {
-    let judge = "(loop $again (drop (call $size)) (br $again)) unreachable";
-    let limits = Limits { cpu: Duration::from_secs(60), wall: Duration::from_secs(60), ..Limits::default() };
-    let stage = support::load_within(Component { judge, ..Component::default() }, limits).await;
-    let fault = stage.judge_call(&call("{}")).await.err().unwrap();
-    assert!(fault.inside.contains("host calls"), "{fault:?}");
 }
 
 #[tokio::test]
@@ -202,7 +193,7 @@ async fn a_call_dropped_midway_leaves_the_stage_whole() {
         let long = call(r#"{"arguments":{}}"#);
         let midway = tokio::time::timeout(Duration::from_millis(10), stage.judge_call(&long)).await;
         assert!(midway.is_err(), "it ended by itself");
-        assert_eq!(stage.stats().traps, dropped);
+        assert_eq!(stage.stats().abandoned, dropped);
         assert_eq!(stage.judge_call(&call("{}")).await.unwrap().verdict, CallVerdict::Pass);
     }
 }
@@ -240,7 +231,8 @@ async fn a_plugin_that_does_not_start_is_not_loaded() {
 #[tokio::test]
 async fn code_is_compiled_once_and_found_again() {
     let home = tempfile::tempdir().unwrap();
-    let settings = EngineSettings { cache_dir: Some(home.path().join("code")), instances: 16 };
+    let settings =
+        EngineSettings { cache_dir: Some(home.path().join("code")), instances: 16, ..EngineSettings::default() };
     let component = Component::default().build();
     let compiled = || {
         let entries = std::fs::read_dir(home.path().join("code")).unwrap();
@@ -259,7 +251,10 @@ async fn code_is_compiled_once_and_found_again() {
         }
         assert_eq!(compiled().len(), 1);
     }
-    std::fs::write(&compiled()[0], b"not what we wrote").unwrap();
+    // Put in its place, not written over: what is mapped must not change.
+    let other = home.path().join("other");
+    std::fs::write(&other, b"not what we wrote").unwrap();
+    std::fs::rename(&other, &compiled()[0]).unwrap();
     let stage = Engine::new(settings).unwrap().load(component.into(), spec("x"), capabilities()).await.unwrap();
     assert_eq!(stage.judge_call(&call("{}")).await.unwrap().verdict, CallVerdict::Pass);
 }

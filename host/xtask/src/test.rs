@@ -11,9 +11,18 @@ use crate::{Outcome, docs, examples, guests, plugins, tidy};
 /// What `test` may be told.
 #[derive(clap::Args)]
 pub(crate) struct Options {
+    /// Run this part alone, and not all there is.
+    part: Option<Part>,
     /// Leave out what installs packages: the C and QuickJS guests, and the real servers and clients.
     #[arg(long)]
     fast: bool,
+}
+
+/// A part of the checks that can be run alone.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Part {
+    /// Every misbehaving guest against the host: refused or stopped, and the rest served.
+    Guests,
 }
 
 /// How many tests passed and failed.
@@ -26,6 +35,9 @@ struct Tally {
 /// Runs every step even after one has failed, so that one run shows all there is to mend. Only the components come before all
 /// else and end the run: the gateway embeds them and does not compile without.
 pub(crate) fn test(workspace: &Workspace, options: &Options) -> Outcome {
+    if let Some(Part::Guests) = options.part {
+        return step("misbehaving guests", || misbehaving_guests(workspace));
+    }
     let start = Instant::now();
     plugins::plugins(workspace)?;
     let mut tally = Tally::default();
@@ -59,6 +71,11 @@ fn cargo_test(workspace: &Workspace, tally: &mut Tally) -> Outcome {
     let mut command = cargo();
     command.args(["test", "--workspace", "--no-fail-fast"]).current_dir(&workspace.root).stdout(Stdio::piped());
     counted(&mut command, tally)
+}
+
+fn misbehaving_guests(workspace: &Workspace) -> Outcome {
+    let words = ["test", "-p", "cardea-plugin", "--test", "misbehaving", "--test", "failing", "--test", "dropped"];
+    run(cargo().args(words).current_dir(&workspace.root))
 }
 
 /// The official clients and servers, through the gateway that the tests have built.

@@ -8,7 +8,7 @@ use cardea_grant::{Grants, Mask};
 use serde_json::Value;
 
 use crate::kind::Text;
-use crate::manifest::{Grant, Match, OnError, Stage};
+use crate::manifest::{Grant, Isolation, Match, OnError, Stage};
 use crate::names::{Pattern, PluginSource, StageName};
 use crate::reader::suggestion;
 use crate::report::{Problem, Report};
@@ -30,6 +30,10 @@ pub struct StagePlan {
     pub config: Value,
     /// What happens to a call when the plugin fails.
     pub on_error: OnError,
+    /// Why calls may pass it when it fails, if somebody wrote that they may.
+    pub accept_fail_open: Option<String>,
+    /// Who shares an instance.
+    pub isolation: Isolation,
     /// Instances that may run at once, if that was written.
     pub concurrency: Option<usize>,
     /// Memory of one instance.
@@ -78,6 +82,7 @@ pub(super) fn stages(raw: Vec<Stage>, servers: Option<&[String]>, report: &mut R
     let mut plans = Vec::new();
     for raw in raw {
         check_budgets(&raw, report);
+        check_acceptance(&raw, report);
         let plan = stage(raw, servers, report);
         if let Some(plan) = &plan
             && !taken.insert(plan.name.clone())
@@ -104,6 +109,8 @@ fn stage(raw: Stage, servers: Option<&[String]>, report: &mut Report) -> Option<
         grants: grants(raw.grant, report),
         config: raw.config.value,
         on_error: raw.on_error,
+        accept_fail_open: raw.accept_fail_open,
+        isolation: raw.isolation,
         concurrency: raw.concurrency,
         memory: raw.memory,
         cpu_budget: raw.cpu_budget,
@@ -189,6 +196,15 @@ fn matches(raw: Match, servers: Option<&[String]>, report: &mut Report) -> Match
         methods: raw.methods.map_or(Vec::new(), |patterns| texts(patterns.0)),
         names: raw.names.map_or(Vec::new(), |patterns| texts(patterns.0)),
         spans: raw.spans,
+    }
+}
+
+/// An acceptance that nothing needs would let a later change of `on-error` through unseen.
+fn check_acceptance(raw: &Stage, report: &mut Report) {
+    if raw.accept_fail_open.is_some() && raw.on_error == OnError::Refuse {
+        let message = "`stage.accept-fail-open` is written, and `stage.on-error` refuses calls";
+        let problem = Problem::new(raw.spans.of("accept-fail-open"), message, "nothing fails open here");
+        report.push(problem.help("leave it out, or write `on-error = \"allow\"` or `\"skip\"`"));
     }
 }
 

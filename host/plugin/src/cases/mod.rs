@@ -16,7 +16,9 @@ use cardea_sdk::testing::expect::compare;
 use cardea_sdk::testing::observed::{Observed, Outcome};
 
 use crate::clock::Clock;
-use crate::{Capabilities, Engine, EngineSettings, Grants, Inspection, Limits, LoadError, Scope, StageSpec, WasmStage};
+use crate::{
+    Capabilities, Engine, EngineSettings, Grants, Inspection, Isolation, Limits, LoadError, Scope, StageSpec, WasmStage,
+};
 use state::Scripted;
 use told::Log;
 
@@ -112,7 +114,9 @@ fn can_be_had(case: &Case) -> bool {
 
 fn engine() -> Arc<Engine> {
     static ENGINE: OnceLock<Arc<Engine>> = OnceLock::new();
-    Arc::clone(ENGINE.get_or_init(|| Engine::new(EngineSettings { cache_dir: None, instances: 64 }).unwrap()))
+    Arc::clone(
+        ENGINE.get_or_init(|| Engine::new(EngineSettings { instances: 64, ..EngineSettings::default() }).unwrap()),
+    )
 }
 
 async fn run(component: &Bytes, case: &Case) -> Result<Observed, String> {
@@ -168,6 +172,7 @@ async fn start(component: &Bytes, case: &Case, scripted: &Arc<Scripted>) -> Resu
             wall: std::time::Duration::from_secs(10),
             ..Limits::default()
         },
+        isolation: Isolation::Shared,
     };
     let capabilities = Capabilities::new(Arc::clone(scripted) as _, Arc::clone(scripted) as _);
     let clock = Clock::Fixed(case.given.now_ms);

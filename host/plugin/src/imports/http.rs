@@ -40,6 +40,7 @@ impl Host for Guest {
 impl Guest {
     /// Sends what may be sent, all at once, and takes the time from what the hook has left.
     async fn exchange(&mut self, requests: Vec<Request>) -> Vec<Result<Response, HostError>> {
+        self.reach_out();
         let checked: Vec<_> = requests.into_iter().map(|request| self.checked(request)).collect();
         let facts = Arc::clone(&self.facts);
         let started = Instant::now();

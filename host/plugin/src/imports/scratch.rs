@@ -7,7 +7,7 @@ use crate::bindings::cardea::plugin::scratch::Host;
 use crate::bindings::cardea::plugin::types::HostError;
 use crate::guest::Guest;
 
-/// Bytes of keys and values a hook may leave.
+/// Bytes of keys and values a stage may leave in one call, all its hooks together.
 const MOST_BYTES: usize = 64 << 10;
 
 impl Host for Guest {
@@ -24,10 +24,14 @@ impl Host for Guest {
         if self.visit.call.is_none() {
             return Ok(Err(HostError::Denied("there is no call to leave notes in".to_owned())));
         }
-        let held: usize = self.effects.scratch.iter().map(|(key, value)| key.len() + value.len()).sum();
-        if held + key.len() + value.len() > MOST_BYTES {
+        let replaced = |name: &str| name == key || self.effects.scratch.iter().any(|(written, _)| written == name);
+        let of_hooks_before = self.visit.call.as_ref().map_or(0, |call| call.scratch.held(&self.facts.stage, replaced));
+        let of_this_hook = self.effects.scratch.iter().filter(|(name, _)| *name != key);
+        let held: usize = of_this_hook.map(|(key, value)| key.len() + value.len()).sum();
+        if of_hooks_before + held + key.len() + value.len() > MOST_BYTES {
             return Ok(Err(HostError::TooLarge));
         }
+        self.effects.scratch.retain(|(name, _)| *name != key);
         self.effects.scratch.push((key, Bytes::from(value)));
         Ok(Ok(()))
     }

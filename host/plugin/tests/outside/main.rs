@@ -83,7 +83,7 @@ async fn load_on(
 }
 
 fn engine(instances: u32) -> Arc<Engine> {
-    Engine::new(EngineSettings { cache_dir: None, instances }).unwrap()
+    Engine::new(EngineSettings { instances, ..EngineSettings::default() }).unwrap()
 }
 
 /// Back ends in memory, and a way out on which every name stands for these addresses.

@@ -66,7 +66,7 @@ async fn an_edit_outside_the_mask_fails_the_hook_and_changes_nothing() {
         let done = judged(&stage, json!({ "do": command, "pointer": pointer, "mine": 2, "list": [1] })).await.unwrap();
         assert!(done.effects.params.is_some(), "{command} {pointer}");
     }
-    assert_eq!(stage.stats().traps, 5);
+    assert_eq!(stage.stats().failed_by(HookFaultKind::Denied), 5);
 }
 
 #[tokio::test]

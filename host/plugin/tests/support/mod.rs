@@ -2,6 +2,10 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+pub(crate) mod house;
+pub(crate) mod kv;
+pub(crate) mod log;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -9,7 +13,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use cardea_chain::{Call, CallId, Client, Deadline, Directory, Fault, ItemKind, Place, Scratch, Subject, Target};
 use cardea_message::{Method, Version};
-use cardea_plugin::{Capabilities, Engine, EngineSettings, Grants, Limits, StageSpec, WasmStage};
+use cardea_plugin::{Capabilities, Engine, EngineSettings, Grants, Isolation, Limits, StageSpec, WasmStage};
 use cardea_state::Memory;
 use futures_util::future::BoxFuture;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
@@ -22,21 +26,33 @@ pub(crate) const JOSE: &str = r#"(import "cardea:plugin/jose@0.1.0" "verify" (fu
 /// Imports one function of `kv`.
 pub(crate) const KV: &str = r#"(import "cardea:plugin/kv@0.1.0" "delete" (func (param i32 i32 i32)))"#;
 
+/// What guests use of WASI, each package after those it needs.
+const WASI: [&str; 4] = [
+    "package wasi:cli@0.2.0; interface exit { exit: func(status: result); }",
+    "package wasi:random@0.2.0; interface random { get-random-bytes: func(len: u64) -> list<u8>; }",
+    "package wasi:io@0.2.0; interface poll { resource pollable { block: func(); } }",
+    "package wasi:clocks@0.2.0; interface monotonic-clock { use wasi:io/poll@0.2.0.{pollable};
+        subscribe-duration: func(when: u64) -> pollable; }",
+];
+/// The same, for a world.
+const WASI_IMPORTS: &str = "import wasi:cli/exit@0.2.0; import wasi:random/random@0.2.0; import wasi:io/poll@0.2.0;
+    import wasi:clocks/monotonic-clock@0.2.0;";
+
 /// A component with `lifecycle` and `on-call`, whose functions are core wasm text. Each returns the address of its result;
 /// at address 0 there are zeros, which mean `ok` and `pass`. `$size` is `call.size`.
-pub(crate) struct Component {
-    pub(crate) judge: &'static str,
-    pub(crate) init: &'static str,
-    pub(crate) selftest: &'static str,
-    pub(crate) imports: &'static str,
-    pub(crate) exports: &'static str,
-    pub(crate) worlds: &'static str,
+pub(crate) struct Component<'a> {
+    pub(crate) judge: &'a str,
+    pub(crate) init: &'a str,
+    pub(crate) selftest: &'a str,
+    pub(crate) imports: &'a str,
+    pub(crate) exports: &'a str,
+    pub(crate) worlds: &'a str,
     pub(crate) pages: u32,
-    pub(crate) role: &'static str,
-    pub(crate) version: &'static str,
+    pub(crate) role: &'a str,
+    pub(crate) version: &'a str,
 }
 
-impl Default for Component {
+impl Default for Component<'_> {
     fn default() -> Self {
         Self {
             judge: "(i32.const 0)",
@@ -52,7 +68,7 @@ impl Default for Component {
     }
 }
 
-impl Component {
+impl Component<'_> {
     pub(crate) fn build(&self) -> Vec<u8> {
         let Self { judge, init, selftest, imports, exports, worlds, pages, role, version } = self;
         let text = format!(
@@ -69,8 +85,11 @@ impl Component {
         let mut module = wat::parse_str(text.replace("@0.1.0", &format!("@{version}"))).unwrap();
         let mut resolve = Resolve::default();
         add_interface(&mut resolve, version);
+        for package in WASI {
+            resolve.push_str("wasi.wit", package).unwrap();
+        }
         let world = format!(
-            "package test:hostile; world hostile {{ include cardea:plugin/imports@{version};
+            "package test:hostile; world hostile {{ include cardea:plugin/imports@{version}; {WASI_IMPORTS}
                 export cardea:plugin/lifecycle@{version}; export cardea:plugin/on-call@{version}; {worlds} }}"
         );
         let own = resolve.push_str("hostile.wit", &world).unwrap();
@@ -127,7 +146,7 @@ fn leb(mut number: usize) -> Vec<u8> {
 }
 
 pub(crate) fn engine() -> Arc<Engine> {
-    Engine::new(EngineSettings { cache_dir: None, instances: 16 }).unwrap()
+    Engine::new(EngineSettings { instances: 16, ..EngineSettings::default() }).unwrap()
 }
 
 pub(crate) fn spec(name: &str) -> StageSpec {
@@ -138,6 +157,7 @@ pub(crate) fn spec(name: &str) -> StageSpec {
         config: serde_json::json!({}),
         grants: Grants::default(),
         limits: Limits::default(),
+        isolation: Isolation::Shared,
     }
 }
 
@@ -146,11 +166,11 @@ pub(crate) fn capabilities() -> Capabilities {
     Capabilities::new(memory.clone(), memory)
 }
 
-pub(crate) async fn load(component: Component) -> Arc<WasmStage> {
+pub(crate) async fn load(component: Component<'_>) -> Arc<WasmStage> {
     load_within(component, Limits { wall: Duration::from_secs(10), ..Limits::default() }).await
 }
 
-pub(crate) async fn load_within(component: Component, limits: Limits) -> Arc<WasmStage> {
+pub(crate) async fn load_within(component: Component<'_>, limits: Limits) -> Arc<WasmStage> {
     let spec = StageSpec { limits, ..spec("hostile") };
     engine().load(component.build().into(), spec, capabilities()).await.unwrap()
 }

@@ -1,0 +1,2 @@
+;; Traps at once.
+(func $misbehave (result i32) unreachable)
