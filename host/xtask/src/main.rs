@@ -4,8 +4,11 @@
 mod bench;
 mod docs;
 mod examples;
+mod figure;
+mod gateway;
 mod guests;
 mod plugins;
+mod process;
 mod programs;
 mod step;
 mod test;
