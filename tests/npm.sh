@@ -19,6 +19,6 @@ echo "installing the packages of $from into $into" >&2
 rm -rf "$into/node_modules" "$stamp"
 mkdir -p "$into"
 cp "$from/package.json" "$from/package-lock.json" "$into/"
-npm --prefix "$into" install --no-save --ignore-scripts --loglevel error --no-audit --no-fund >&2 ||
+npm --prefix "$into" install --no-save --ignore-scripts --fetch-retries 1 --loglevel error --no-audit --no-fund >&2 ||
     fail "npm could not install $from/package-lock.json: npm needs its registry for this, once (\`npm ping\` says whether it is there)"
 echo "$pins" >"$stamp"

@@ -21,9 +21,20 @@ pub(crate) struct Gateway {
 pub(crate) struct Stand {
     /// The fixture alone.
     pub(crate) direct: Way,
-    /// The fixture with the gateway, if there is one.
-    pub(crate) through: Option<Way>,
-    _processes: Vec<Process>,
+    through: Vec<(Behind, Way)>,
+    /// They end with this.
+    processes: Vec<Process>,
+}
+
+/// What the fixture behind the gateway speaks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Behind {
+    /// Every revision.
+    Both,
+    /// What came before 2026-07-28 alone.
+    Legacy,
+    /// 2026-07-28 alone.
+    Modern,
 }
 
 /// One way for the suite to reach the fixture, or to be reached by it.
@@ -54,37 +65,69 @@ pub(crate) fn build(workspace: &Workspace) -> Outcome {
 }
 
 impl Stand {
-    /// Starts the fixture, and the gateway if there is one.
+    /// Starts the fixture; if there is a gateway, one before it and one before a fixture of each era alone.
     pub(crate) fn start(workspace: &Workspace, gateway: Option<&Gateway>) -> Outcome<Self> {
-        let server = program(workspace, "cardea-conformance-server");
         let client = program(workspace, "cardea-conformance-client");
-        let (fixture, address) = Process::start(&server, &[], Says::Output, native_address)?;
-        let direct = Way { name: "direct", url: format!("http://{address}/mcp"), client: quoted(&client) };
-        let Some(gateway) = gateway else { return Ok(Self { direct, through: None, _processes: vec![fixture] }) };
-        let manifest = gateway.manifest(workspace, gateway.manifest);
-        let (process, address) = gateway::start(&gateway.program, &manifest, &direct.url)?;
-        let through = Way {
-            name: gateway.manifest,
-            url: format!("http://{address}/servers/fixture/mcp"),
-            client: gateway.client(workspace, &client)?,
-        };
-        Ok(Self { direct, through: Some(through), _processes: vec![process, fixture] })
+        let (fixture, url) = Behind::Both.start(workspace)?;
+        let direct = Way { name: "direct", url, client: quoted(&client) };
+        let mut stand = Self { direct, through: Vec::new(), processes: vec![fixture] };
+        if let Some(gateway) = gateway {
+            for behind in [Behind::Both, Behind::Legacy, Behind::Modern] {
+                let url = match behind {
+                    Behind::Both => stand.direct.url.clone(),
+                    Behind::Legacy | Behind::Modern => stand.keep(behind.start(workspace)?),
+                };
+                let manifest = gateway.manifest(workspace, behind.name());
+                let (process, address) = gateway::start(&gateway.program, &manifest, &url)?;
+                let url = stand.keep((process, format!("http://{address}/servers/fixture/mcp")));
+                let client = gateway.client(workspace, &client)?;
+                stand.through.push((behind, Way { name: gateway.manifest, url, client }));
+            }
+        }
+        Ok(stand)
+    }
+
+    /// The way through the gateway to such a fixture, if there is a gateway.
+    pub(crate) fn through(&self, behind: Behind) -> Option<&Way> {
+        self.through.iter().find(|(it, _)| *it == behind).map(|(_, way)| way)
+    }
+
+    fn keep(&mut self, (process, url): (Process, String)) -> String {
+        self.processes.push(process);
+        url
+    }
+}
+
+impl Behind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Both => "both",
+            Self::Legacy => "legacy",
+            Self::Modern => "modern",
+        }
+    }
+
+    fn start(self, workspace: &Workspace) -> Outcome<(Process, String)> {
+        let server = program(workspace, "cardea-conformance-server");
+        let words: &[&str] = if self == Self::Both { &[] } else { &[self.name()] };
+        let (process, address) = Process::start(&server, words, Says::Output, native_address)?;
+        Ok((process, format!("http://{address}/mcp")))
     }
 }
 
 impl Gateway {
-    /// Its manifest, filled in below this folder.
+    /// Its manifest, filled in below a folder of this name.
     fn manifest(&self, workspace: &Workspace, folder: &str) -> Manifest {
         Manifest {
             written: workspace.root.join(format!("tests/conformance/manifests/{}.toml", self.manifest)),
-            folder: workspace.target.join("conformance").join(folder),
+            folder: workspace.target.join("conformance/gateways").join(self.manifest).join(folder),
         }
     }
 
     /// A gateway for every run of the client: each has a mock server of its own.
     fn client(&self, workspace: &Workspace, client: &Path) -> Outcome<String> {
         let xtask = env::current_exe().map_err(|error| format!("this program's own file is unknown: {error}"))?;
-        let manifest = self.manifest(workspace, &format!("client-{}", self.manifest));
+        let manifest = self.manifest(workspace, "client");
         Ok(format!(
             "{} behind-gateway --program {} --manifest {} --folder {} {}",
             quoted(&xtask),

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::Outcome;
 use crate::conformance::found::Found;
-use crate::conformance::stand::Way;
+use crate::conformance::stand::{Behind, Way};
 use crate::step::{run, said};
 use crate::workspace::Workspace;
 
@@ -16,6 +16,8 @@ pub(crate) struct Run {
     pub(crate) name: &'static str,
     /// The revision's date.
     pub(crate) revision: &'static str,
+    /// What stands behind the gateway.
+    pub(crate) behind: Behind,
     scenarios: Scenarios,
 }
 
@@ -30,19 +32,25 @@ enum Scenarios {
 }
 
 const fn judging_server(name: &'static str, scenarios: Scenarios) -> Run {
-    Run { name, revision: name, scenarios }
+    Run { name, revision: name, behind: Behind::Both, scenarios }
+}
+
+const fn across(name: &'static str, revision: &'static str, behind: Behind) -> Run {
+    Run { name, revision, behind, scenarios: Scenarios::Required }
 }
 
 const fn judging_client(name: &'static str, revision: &'static str, scenarios: &'static [&'static str]) -> Run {
-    Run { name, revision, scenarios: Scenarios::Client(scenarios) }
+    Run { name, revision, behind: Behind::Both, scenarios: Scenarios::Client(scenarios) }
 }
 
-/// Every revision the suite has scenarios for, on both sides.
-pub(crate) const RUNS: [Run; 7] = [
+/// Every revision the suite has scenarios for, on both sides, and the two eras before each other.
+pub(crate) const RUNS: [Run; 9] = [
     judging_server("2025-03-26", Scenarios::All),
     judging_server("2025-06-18", Scenarios::All),
     judging_server("2025-11-25", Scenarios::Required),
     judging_server("2026-07-28", Scenarios::Required),
+    across("2025-11-25-before-modern", "2025-11-25", Behind::Modern),
+    across("2026-07-28-before-legacy", "2026-07-28", Behind::Legacy),
     judging_client("client-2025-06-18", "2025-06-18", &["initialize", "tools_call"]),
     judging_client(
         "client-2025-11-25",

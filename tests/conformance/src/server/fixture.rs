@@ -1,19 +1,21 @@
 //! The server: which part of it answers which request.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams, ClientCapabilities,
     CompleteRequestParams, CompleteResult, CompletionInfo, ContentBlock, GetPromptRequestParams, GetPromptResponse,
     GetPromptResult, GetTaskParams, GetTaskResult, Implementation, ListPromptsResult, ListResourceTemplatesResult,
-    ListResourcesResult, ListToolsResult, PaginatedRequestParams, PromptMessage, ReadResourceRequestParams,
-    ReadResourceResponse, RequestStateCodec, Role, ServerCapabilities, ServerConfig, SetLevelRequestParams,
-    SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams, UpdateTaskParams,
+    ListResourcesResult, ListToolsResult, PaginatedRequestParams, PromptMessage, ProtocolVersion,
+    ReadResourceRequestParams, ReadResourceResponse, RequestStateCodec, Role, ServerCapabilities, ServerConfig,
+    SetLevelRequestParams, SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams,
+    UpdateTaskParams,
 };
 use rmcp::service::{RequestContext, ServiceError, SubscriptionContext};
 use rmcp::task_manager::TaskManager;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::catalog::Catalog;
 use crate::jobs::Job;
@@ -34,26 +36,37 @@ pub(crate) struct Fixture {
     codec: RequestStateCodec,
     listeners: Listeners,
     tasks: TaskManager,
+    versions: &'static [ProtocolVersion],
 }
 
 impl Fixture {
-    /// Fails if its data is wrong.
-    pub(crate) fn new() -> Result<Self, Box<dyn std::error::Error>> {
+    /// A server that speaks these versions. Fails if its data is wrong.
+    pub(crate) fn new(versions: &'static [ProtocolVersion]) -> Result<Self, Box<dyn std::error::Error>> {
         Ok(Self {
             catalog: Arc::new(Catalog::read()?),
             codec: RequestStateCodec::try_new(STATE_KEY)?,
             listeners: Listeners::default(),
             tasks: TaskManager::new(),
+            versions,
         })
     }
 
-    fn play(&self, name: &str, this: &Try) -> Option<Result<Turn, ErrorData>> {
-        self.catalog.rounds.get(name).map(|rounds| rounds.play(this, &self.catalog, &self.codec))
+    /// Plays as far as it goes without another try of the client's, if this tool or prompt needs answers at all.
+    async fn play(&self, name: &str, mut this: Try, context: &Context) -> Result<Option<Turn>, ErrorData> {
+        let Some(rounds) = self.catalog.rounds.get(name) else { return Ok(None) };
+        loop {
+            match rounds.play(&this, &self.catalog, &self.codec)? {
+                Turn::Ask(ask) if is_legacy(context) => {
+                    this.responses = Some(asks::ask(context, ask.input_requests.unwrap_or_default()).await?);
+                    this.state = ask.request_state;
+                }
+                turn => return Ok(Some(turn)),
+            }
+        }
     }
 
     /// The tools that do more than say the same.
-    async fn act(&self, tool: &str, arguments: &Value, context: &Context) -> Result<CallToolResult, ErrorData> {
-        let ask = |name| self.catalog.ask(name, arguments);
+    async fn act(&self, tool: &str, context: &Context) -> Result<CallToolResult, ErrorData> {
         match tool {
             "test_tool_with_logging" => notices::logs(context).await.map_err(unheard)?,
             "test_logging_tool" => notices::log_if_asked(context).await.map_err(unheard)?,
@@ -61,10 +74,6 @@ impl Fixture {
             "test_trigger_tool_change" => self.listeners.changed(List::Tools).await,
             "test_trigger_prompt_change" => self.listeners.changed(List::Prompts).await,
             "test_missing_capability" => needs_sampling(&capabilities(context))?,
-            "test_sampling" => return asks::ask(context, ask("prompt")?).await,
-            "test_elicitation" => return asks::ask(context, ask("user")?).await,
-            "test_elicitation_sep1034_defaults" => return asks::ask(context, ask("defaults")?).await,
-            "test_elicitation_sep1330_enums" => return asks::ask(context, ask("enums")?).await,
             _ => return Err(ErrorData::invalid_params(format!("Unknown tool: {tool}"), None)),
         }
         Ok(CallToolResult::success(vec![ContentBlock::text("done")]))
@@ -90,6 +99,10 @@ impl ServerHandler for Fixture {
             .with_instructions("Says what the conformance suite expects.")
     }
 
+    fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
+        Cow::Borrowed(self.versions)
+    }
+
     async fn list_tools(&self, _: Option<PaginatedRequestParams>, _: Context) -> Result<ListToolsResult, ErrorData> {
         let result = ListToolsResult::with_all_items(self.catalog.tools.definitions.clone());
         Ok(result.with_ttl_ms(CACHE_MILLISECONDS).with_cache_scope(CacheScope::Public))
@@ -106,11 +119,12 @@ impl ServerHandler for Fixture {
             return answer.map(Into::into);
         }
         let this = Try {
-            responses: request.input_responses.as_ref(),
-            state: request.request_state.as_deref(),
+            arguments: arguments.clone(),
+            responses: request.input_responses,
+            state: request.request_state,
             capabilities: capabilities.clone(),
         };
-        let job = match self.play(&request.name, &this).transpose()? {
+        let job = match self.play(&request.name, this, &context).await? {
             Some(Turn::Ask(ask)) => return Ok(ask.into()),
             Some(Turn::Done(text)) if request.name == "test_tool_with_task" => Some(Job::Saying(text)),
             Some(Turn::Done(text)) => return Ok(CallToolResult::success(vec![ContentBlock::text(text)]).into()),
@@ -118,7 +132,7 @@ impl ServerHandler for Fixture {
         };
         match job {
             Some(job) => job.call(&arguments, &capabilities, &self.catalog, &self.tasks).await,
-            None => self.act(&request.name, &arguments, &context).await.map(Into::into),
+            None => self.act(&request.name, &context).await.map(Into::into),
         }
     }
 
@@ -141,11 +155,12 @@ impl ServerHandler for Fixture {
             return answer.map(Into::into);
         }
         let this = Try {
-            responses: request.input_responses.as_ref(),
-            state: request.request_state.as_deref(),
+            arguments,
+            responses: request.input_responses,
+            state: request.request_state,
             capabilities: capabilities(&context),
         };
-        match self.play(&request.name, &this).transpose()? {
+        match self.play(&request.name, this, &context).await? {
             Some(Turn::Ask(ask)) => Ok(ask.into()),
             Some(Turn::Done(text)) => Ok(GetPromptResult::new(vec![PromptMessage::new_text(Role::User, text)]).into()),
             None => Err(ErrorData::invalid_params(format!("Unknown prompt: {}", request.name), None)),
@@ -224,6 +239,10 @@ impl ServerHandler for Fixture {
 
 fn capabilities(context: &Context) -> ClientCapabilities {
     context.client_capabilities().unwrap_or_default()
+}
+
+fn is_legacy(context: &Context) -> bool {
+    context.protocol_version().is_none_or(|version| version < ProtocolVersion::V_2026_07_28)
 }
 
 fn needs_sampling(capabilities: &ClientCapabilities) -> Result<(), ErrorData> {
