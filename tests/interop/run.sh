@@ -18,18 +18,15 @@ main() {
 }
 
 install_once() {
+    bash tests/npm.sh "$here" "$installed" || exit
     local pins stamp=$installed/stamp
-    pins=$(cat "$here/requirements.txt" "$here/package.json" "$here/package-lock.json" | sha256sum | cut -d ' ' -f 1)
+    pins=$(sha256sum <"$here/requirements.txt" | cut -d ' ' -f 1)
     [[ -f $stamp && $(<"$stamp") == "$pins" ]] && return
-    echo "installing servers and clients into $installed" >&2
-    rm -rf "$installed"
-    mkdir -p "$installed"
+    echo "installing the Python servers and clients into $installed" >&2
+    rm -rf "$installed/venv" "$stamp"
     python3 -m venv "$installed/venv" || fail "python3 -m venv failed: install Python's venv module"
     "$installed/venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$here/requirements.txt" ||
         fail "pip could not install $here/requirements.txt"
-    cp "$here/package.json" "$here/package-lock.json" "$installed/"
-    npm --prefix "$installed" install --no-save --ignore-scripts --loglevel error --no-audit --no-fund >&2 ||
-        fail "npm could not install $here/package-lock.json"
     echo "$pins" >"$stamp"
 }
 

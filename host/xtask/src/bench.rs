@@ -1,17 +1,15 @@
 //! `cargo xtask bench`: what the gateway adds to a call, next to a bare proxy and the direct way, all in one run.
 
-mod figure;
 mod latency;
 mod load;
 mod memory;
-mod process;
 mod stand;
 mod throughput;
 
 use clap::ValueEnum;
 
-use crate::bench::figure::Figure;
 use crate::bench::stand::Stand;
+use crate::figure::Figure;
 use crate::step::step;
 use crate::workspace::Workspace;
 use crate::{Outcome, plugins, programs};

@@ -2,10 +2,14 @@
 #![allow(clippy::print_stdout, reason = "this program's output is its terminal output")]
 
 mod bench;
+mod conformance;
 mod docs;
 mod examples;
+mod figure;
+mod gateway;
 mod guests;
 mod plugins;
+mod process;
 mod programs;
 mod step;
 mod test;
@@ -48,6 +52,11 @@ enum Task {
     Docs(docs::Options),
     /// Measure what the gateway adds, next to a bare proxy, in one run.
     Bench(bench::Options),
+    /// Run the official MCP conformance suite against a fixture server, directly and through the gateway.
+    Conformance(conformance::Options),
+    /// Run a client of the conformance suite's with the gateway between it and its server; the suite calls this.
+    #[command(hide = true)]
+    BehindGateway(conformance::behind::Options),
 }
 
 fn main() -> ExitCode {
@@ -71,5 +80,7 @@ fn run(task: Task) -> Outcome {
         Task::Tidy => tidy::tidy(&workspace),
         Task::Docs(options) => docs::docs(&workspace, &options),
         Task::Bench(options) => bench::bench(&workspace, &options),
+        Task::Conformance(options) => conformance::conformance(&workspace, &options),
+        Task::BehindGateway(options) => conformance::behind::behind_gateway(&options),
     }
 }

@@ -1,8 +1,8 @@
 //! The time a call takes on each way, and what the gateway and its stages add to it.
 
 use crate::Outcome;
-use crate::bench::figure::{Figure, Mark, median};
 use crate::bench::stand::Stand;
+use crate::figure::{Figure, Mark, median};
 
 const ROUNDS: usize = 7;
 const REQUESTS: u32 = 1500;

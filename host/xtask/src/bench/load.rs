@@ -6,8 +6,8 @@ use std::process::Command;
 use serde::Deserialize;
 
 use crate::Outcome;
-use crate::bench::process::{Process, Says};
 use crate::bench::stand::Target;
+use crate::process::{Process, Says};
 use crate::step::{output, said};
 
 /// `cardea-load` as a caller.

@@ -1,8 +1,8 @@
 //! Resident memory with a thousand clients that wait, the gateway's beside the bare proxy's.
 
 use crate::Outcome;
-use crate::bench::figure::{Figure, Mark};
 use crate::bench::stand::Stand;
+use crate::figure::{Figure, Mark};
 
 const CONNECTIONS: u32 = 1000;
 const KIB_PER_MIB: f64 = 1024.0;

@@ -1,8 +1,8 @@
 //! Calls per second on each way, from one connection to a thousand, as a share of what the bare proxy lets through.
 
 use crate::Outcome;
-use crate::bench::figure::{Figure, Mark, median};
 use crate::bench::stand::Stand;
+use crate::figure::{Figure, Mark, median};
 
 const CONNECTIONS: [u32; 5] = [1, 8, 32, 256, 1000];
 const ROUNDS: usize = 3;

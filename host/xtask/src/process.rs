@@ -1,4 +1,4 @@
-//! A child process of a measurement: started, waited for until it says it is ready, and ended with its value, whatever happens.
+//! A child process of a task: started, waited for until it says it is ready, and ended with its value, whatever happens.
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};
