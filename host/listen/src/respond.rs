@@ -165,12 +165,12 @@ fn standing(reply: &Reply, asked: &Asked) -> (StatusCode, HeaderMap) {
     (status(told), headers_of(wording.headers))
 }
 
-/// A server's own error is a reply like any other, but for the two a modern client has to tell by status.
+/// A server's own error is a reply like any other, but for the three a modern client has to tell by status.
 fn of_server(error: Option<Bytes>, era: Era) -> StatusCode {
     let Some(error) = error.filter(|_| era == Era::Modern) else { return StatusCode::OK };
     match ErrorObject::parse(&error).map(|error| error.code) {
         Ok(error::METHOD_NOT_FOUND) => StatusCode::NOT_FOUND,
-        Ok(error::MISSING_CAPABILITY) => StatusCode::BAD_REQUEST,
+        Ok(error::MISSING_CAPABILITY | error::HEADER_MISMATCH) => StatusCode::BAD_REQUEST,
         _ => StatusCode::OK,
     }
 }
@@ -217,6 +217,7 @@ mod tests {
             (from_server(error::INVALID_PARAMS), 200, 200),
             (from_server(error::METHOD_NOT_FOUND), 404, 200),
             (from_server(error::MISSING_CAPABILITY), 400, 200),
+            (from_server(error::HEADER_MISMATCH), 400, 200),
             (from_server(error::INTERNAL), 200, 200),
             (refused(RefusalKind::Unauthenticated), 401, 401),
             (refused(RefusalKind::Forbidden), 403, 403),
