@@ -1,4 +1,4 @@
-//! The one wasmtime engine of the process: its settings, its pool of instances, and the tick that bounds how long a guest computes.
+//! The one wasmtime engine of the process: its settings and its pool of instances.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,15 +6,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use wasmtime::component::Linker;
-use wasmtime::{Config, Enabled, EngineWeak, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
+use wasmtime::{Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
 use crate::clock::Clock;
 use crate::code::Codes;
 use crate::guest::Guest;
+use crate::ticker::Ticker;
 use crate::{Capabilities, EngineError, Inspection, LoadError, StageSpec, WasmStage, link};
-
-/// How often a running guest is looked at. CPU budgets count in these.
-pub(crate) const TICK: Duration = Duration::from_millis(1);
 
 /// How plugins are run.
 #[derive(Clone, Debug)]
@@ -39,6 +37,7 @@ impl Default for EngineSettings {
 /// Runs plugins. One a process.
 pub struct Engine {
     pub(crate) codes: Codes,
+    pub(crate) ticker: Arc<Ticker>,
     linker: Linker<Guest>,
 }
 
@@ -46,14 +45,10 @@ impl Engine {
     /// Starts the engine.
     pub fn new(settings: EngineSettings) -> Result<Arc<Self>, EngineError> {
         let wasm = start(settings.instances.max(1))?;
-        let ticking = wasm.weak();
-        std::thread::Builder::new()
-            .name("cardea-tick".to_owned())
-            .spawn(move || tick(&ticking))
-            .map_err(EngineError::Thread)?;
+        let ticker = Ticker::start(wasm.weak()).map_err(EngineError::Thread)?;
         let linker = link::always(&wasm).map_err(|fault| EngineError::Wasm(format!("{fault:#}")))?;
         let codes = Codes::new(&wasm, &settings)?;
-        Ok(Arc::new(Self { codes, linker }))
+        Ok(Arc::new(Self { codes, ticker, linker }))
     }
 
     /// Looks at a plugin's bytes without running or compiling them.
@@ -151,15 +146,4 @@ fn pooling(instances: u32) -> PoolingAllocationConfig {
         .max_unused_warm_slots(100)
         .pagemap_scan(Enabled::Auto);
     pool
-}
-
-/// Ends with the engine.
-fn tick(engine: &EngineWeak) {
-    loop {
-        std::thread::sleep(TICK);
-        match engine.upgrade() {
-            Some(engine) => engine.increment_epoch(),
-            None => return,
-        }
-    }
 }

@@ -90,6 +90,7 @@ impl WasmStage {
             outlet,
             state_version: inspection.manifest.as_ref().map_or(1, |manifest| manifest.state_version),
             clock,
+            ticker: Arc::clone(&engine.ticker),
             metrics: Metrics::default(),
         });
         let limits = spec.limits;

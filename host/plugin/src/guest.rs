@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::outgoing::Outgoing;
 use crate::output::Output;
+use crate::ticker::Ticker;
 use crate::{Allowed, Capabilities};
 
 /// Imports a hook may call. Beyond it traps: nothing sensible asks so often.
@@ -39,6 +40,7 @@ pub(crate) struct Facts {
     /// Which layout its values in `kv` have.
     pub(crate) state_version: u32,
     pub(crate) clock: Clock,
+    pub(crate) ticker: Arc<Ticker>,
     pub(crate) metrics: Metrics,
 }
 
@@ -102,6 +104,8 @@ pub(crate) struct Guest {
     pub(crate) memory: Memory,
     /// Epoch ticks the hook may still compute.
     pub(crate) ticks: u64,
+    /// Whether the ticker beats for it.
+    running: bool,
     pub(crate) log_lines: u32,
     pub(crate) outgoing: Outgoing,
     /// Whether the hook has used something that is still changed when the hook is undone.
@@ -126,6 +130,7 @@ impl Guest {
             effects: Effects::default(),
             memory: Memory { held: 0, most: memory },
             ticks: 0,
+            running: false,
             log_lines: 0,
             outgoing: Outgoing::default(),
             reached_out: false,
@@ -140,6 +145,9 @@ impl Guest {
 
     /// A hook begins.
     pub(crate) fn begin(&mut self, visit: Visit, ticks: u64) {
+        if !std::mem::replace(&mut self.running, true) {
+            self.facts.ticker.enter();
+        }
         let on_path = visit.hook.is_some_and(|hook| hook != Hook::Record);
         self.host_calls = if on_path { HOST_CALLS } else { HOST_CALLS_OFF_PATH };
         self.log_lines = LOG_LINES;
@@ -154,9 +162,16 @@ impl Guest {
 
     /// A hook has returned: what it left behind.
     pub(crate) fn end(&mut self) -> Effects {
+        self.rest();
         self.visit = Visit::default();
         self.document = None;
         std::mem::take(&mut self.effects)
+    }
+
+    fn rest(&mut self) {
+        if std::mem::take(&mut self.running) {
+            self.facts.ticker.leave();
+        }
     }
 
     /// Counts one import.
@@ -244,6 +259,12 @@ impl Guest {
 
 fn is_index(token: &str) -> bool {
     !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        self.rest();
+    }
 }
 
 impl WasiView for Guest {

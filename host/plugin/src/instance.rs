@@ -86,7 +86,9 @@ impl Blueprint {
         let started = within(START_WALL, pin!(instance.lifecycle.call_init(&mut instance.store))).await;
         match started.map_err(StartFault::Failed)? {
             Ok(()) => {
-                instance.memory_at_start = instance.store.data().memory.held;
+                let guest = instance.store.data_mut();
+                drop(guest.end());
+                instance.memory_at_start = guest.memory.held;
                 Ok(instance)
             }
             Err(why) => Err(StartFault::Refused(why)),
@@ -130,6 +132,7 @@ impl Instance {
     pub(crate) async fn selftest(&mut self) -> Result<(), StartFault> {
         self.begin(Visit::default(), START_TICKS);
         let tested = within(START_WALL, pin!(self.lifecycle.call_selftest(&mut self.store))).await;
+        drop(self.store.data_mut().end());
         tested.map_err(StartFault::Failed)?.map_err(StartFault::Refused)
     }
 

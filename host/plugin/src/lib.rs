@@ -35,6 +35,7 @@ mod pool;
 mod schema;
 mod spec;
 mod stats;
+mod ticker;
 
 pub use allowed::Allowed;
 pub use breaker::BreakerState;
