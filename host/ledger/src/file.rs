@@ -1,6 +1,6 @@
 //! The file: appended to by the writer, read by cursor, mended after a crash.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -31,6 +31,7 @@ impl JournalFile {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         let path = folder.join("journal.jsonl");
         let file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(&path)?;
+        hold(&file)?;
         let mut state = State { file, lines: 0, length: 0, marks: Vec::new() };
         state.scan(&path)?;
         Ok(Self { path, state: Mutex::new(state) })
@@ -72,9 +73,26 @@ impl JournalFile {
         lines.map(|(line, cursor)| Ok(Entry { cursor, json: line? })).collect()
     }
 
+    /// Lets another writer have the file.
+    pub(crate) fn release(&self) -> io::Result<()> {
+        self.state().file.unlock()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Two writers would number their records alike and cut into each other's lines. The lock goes with the file, however the
+/// process ends.
+fn hold(file: &File) -> io::Result<()> {
+    file.try_lock().map_err(|fault| match fault {
+        TryLockError::WouldBlock => io::Error::new(
+            io::ErrorKind::ResourceBusy,
+            "another gateway writes this journal; give each gateway a `data` folder of its own",
+        ),
+        TryLockError::Error(error) => error,
+    })
 }
 
 impl State {

@@ -100,7 +100,9 @@ impl Journal {
         lock(&self.queue).take();
         let writer = lock(&self.writer).take();
         if let Some(writer) = writer {
-            let _ = tokio::task::spawn_blocking(move || writer.join()).await;
+            let file = Arc::clone(&self.file);
+            let ended = move || writer.join().is_ok() && file.release().is_ok();
+            let _ = tokio::task::spawn_blocking(ended).await;
         }
     }
 

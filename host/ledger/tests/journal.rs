@@ -65,6 +65,16 @@ async fn records_are_read_back_by_cursor_after_a_restart_too() {
 }
 
 #[tokio::test]
+async fn a_journal_has_one_writer_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = open(folder.path());
+    let second = Journal::open(folder.path(), Settings::default());
+    assert!(second.is_err_and(|error| error.to_string().contains("another gateway")));
+    first.close().await;
+    assert!(Journal::open(folder.path(), Settings::default()).is_ok());
+}
+
+#[tokio::test]
 async fn a_torn_tail_is_moved_aside_and_nothing_else_is_touched() {
     for cut in 1..40 {
         let folder = tempfile::tempdir().unwrap();
