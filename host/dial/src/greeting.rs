@@ -64,8 +64,7 @@ impl Greeting {
                 text = json::set(&text, &at(pointer), value.as_bytes()).ok()?;
             }
         }
-        let mut bridged = without(text.clone(), &UNBRIDGED);
-        bridged = json::remove(&bridged, &tasks_extension(at("/capabilities"))).unwrap_or(bridged);
+        let bridged = without_tasks(without(text.clone(), &UNBRIDGED));
         let ttl = json::find(&text, &at("/ttlMs")).and_then(|span| std::str::from_utf8(&text[span]).ok()?.parse().ok());
         Some(Self {
             era,
@@ -99,6 +98,14 @@ const DEFAULTS: [(&str, &str); 4] =
 
 fn without(text: Vec<u8>, pointers: &[&str]) -> Vec<u8> {
     pointers.iter().fold(text, |text, pointer| json::remove(&text, &at(pointer)).unwrap_or(text))
+}
+
+/// Without the extension, and without a list of extensions that had only this one.
+fn without_tasks(text: Vec<u8>) -> Vec<u8> {
+    let Ok(text) = json::remove(&text, &tasks_extension(at("/capabilities"))) else { return text };
+    let extensions = json::find(&text, &at("/capabilities/extensions"));
+    let empty = extensions.is_some_and(|span| json::members(&text[span]).is_some_and(|members| members.is_empty()));
+    if empty { without(text, &["/capabilities/extensions"]) } else { text }
 }
 
 fn latest() -> String {
