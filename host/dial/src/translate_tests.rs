@@ -4,11 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cardea_chain::{CallId, Deadline, Directory, ItemKind, Place, Scratch, Subject, Target};
+use cardea_chain::{CallId, Deadline, Directory, Event, ItemKind, Place, Scratch, Subject, Target};
 use cardea_message::compose;
 use futures_util::future::BoxFuture;
+use proptest::{collection::vec, prelude::*};
+use serde_json::{Map, Value, json};
 
 use super::*;
+use crate::subscription;
 
 struct Nowhere;
 
@@ -217,4 +220,54 @@ fn a_clients_token_comes_back_as_it_was_written() {
     let restored = notification(note.clone(), 7, &client).unwrap();
     assert_eq!(restored.bytes(), &text.replace(": 7", r#": "\u0070""#));
     assert!(notification(note, 8, &client).is_none(), "another call's");
+}
+
+// ---- Whatever nobody here knows ------------------------------------------------------------------------------------
+
+fn value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![Just(Value::Null), any::<i64>().prop_map(Value::from), ".{0,8}".prop_map(Value::from)];
+    leaf.prop_recursive(3, 24, 5, |inner| {
+        prop_oneof![vec(inner.clone(), 0..4).prop_map(Value::from), members(inner).prop_map(Value::from)]
+    })
+}
+
+fn members(value: impl Strategy<Value = Value>) -> impl Strategy<Value = Map<String, Value>> {
+    vec((".{0,12}", value), 0..5).prop_map(|members| members.into_iter().collect())
+}
+
+fn era() -> impl Strategy<Value = Era> {
+    prop_oneof![Just(Era::Modern), Just(Era::Legacy)]
+}
+
+proptest! {
+    #[test]
+    fn what_goes_in_comes_out_between_two_of_one_era(
+        era in era(), mut given in members(value()), mut own in members(value()), capabilities in members(value()), pretty: bool,
+    ) {
+        if era == Era::Modern {
+            own.insert(meta::PROTOCOL_VERSION.into(), Version::LATEST.as_str().into());
+            own.insert(meta::CLIENT_CAPABILITIES.into(), json!({ "extensions": capabilities, "acme": 1 }));
+        }
+        given.insert("_meta".into(), own.into());
+        let given = Value::from(given);
+        let text = if pretty { format!("{given:#}") } else { given.to_string() };
+
+        let mut asked = call(era, "acme/new", None);
+        asked.params = Some(text.clone().into());
+        prop_assert_eq!(params(&asked, era, 7, false).unwrap(), &text);
+
+        let answer = format!(r#"{{"x":1.0, "result":{text} ,"jsonrpc":"2.0","id":7}}"#);
+        let Ok(Message::Response(answered)) = Message::parse_reply(answer.clone().into()) else { panic!("{answer}") };
+        let mut greeting = Greeting::none_given().unwrap();
+        greeting.era = era;
+        let told = response(answered, &asked, &greeting, &Blame::new(&Arc::from("s"))).unwrap();
+        prop_assert_eq!(told.bytes(), &answer);
+
+        let note = format!(r#"{{"jsonrpc":"2.0", "params":{text},"method":"notifications/acme/new"}}"#);
+        let Ok(Message::Notification(said)) = Message::parse_reply(note.clone().into()) else { panic!("{note}") };
+        let told = notification(said.clone(), 7, &asked.client).unwrap();
+        prop_assert_eq!(told.bytes(), &note);
+        let Some(Event::Notification(told)) = subscription::event(said, 7) else { panic!("{note}") };
+        prop_assert_eq!(told.bytes(), &note);
+    }
 }
