@@ -92,6 +92,9 @@ pub struct Client {
     pub session: Option<Arc<str>>,
 }
 
+/// Longer than any process runs, and short enough for every clock to reach.
+const NEVER: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
+
 /// When a call must have ended: a soft end that progress moves, and a hard one that nothing moves.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline {
@@ -124,6 +127,13 @@ impl Deadline {
         self.soft = (Instant::now() + self.idle).min(self.hard);
     }
 
+    /// Takes both ends away: what the call is for has begun, and goes on until somebody leaves.
+    pub fn lift(&mut self) {
+        self.idle = NEVER;
+        self.hard = Instant::now() + NEVER;
+        self.soft = self.hard;
+    }
+
     /// Time left.
     pub fn remaining(&self) -> Duration {
         self.soft.saturating_duration_since(Instant::now())
@@ -143,5 +153,14 @@ mod tests {
         tokio::time::advance(Duration::from_secs(7)).await;
         deadline.extend();
         assert_eq!(deadline.remaining(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lifted_deadline_ends_nothing() {
+        let mut deadline = Deadline::new(Duration::from_secs(10), Duration::from_secs(15));
+        deadline.lift();
+        tokio::time::advance(Duration::from_secs(10 * 365 * 24 * 3600)).await;
+        deadline.extend();
+        assert!(!deadline.remaining().is_zero());
     }
 }

@@ -44,4 +44,9 @@ impl Outlet {
     pub async fn send(&self, notification: Notification) {
         let _ = self.0.send(Box::new(notification)).await;
     }
+
+    /// Waits until nobody reads any more: the client left, or its door wants to hear no more.
+    pub async fn closed(&self) {
+        self.0.closed().await;
+    }
 }

@@ -118,6 +118,9 @@ pub trait Directory: Send + Sync + 'static {
         Some(Mark::all_in(&definition).into())
     }
 
+    /// A subject is being shown a page of tools: the result of this `tools/list`, as it goes to the client.
+    fn listed(&self, _call: &Call, _result: &Bytes) {}
+
     /// A client's session is over: told on to the upstreams.
     fn session_ended(&self, _session: &str) {}
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cardea_message::{JsonFault, json};
+use cardea_message::{JsonFault, Method, json};
 use futures_util::StreamExt;
 use tokio::time::{Instant, timeout_at};
 
@@ -61,7 +61,13 @@ impl Walk<'_> {
             Inward::Stopped(reply, reached) => (reply, reached),
             Inward::Passed => (self.ask(&target).await.unwrap_or_else(Reply::from), self.chain.stages.len()),
         };
-        self.outward(reply, reached).await
+        let reply = self.outward(reply, reached).await;
+        if self.call.method == Method::TOOLS_LIST
+            && let Some(result) = reply.result()
+        {
+            directory.listed(&self.call, &result);
+        }
+        reply
     }
 
     /// Room 4's finding goes into the call: from here on, names and params are the server's.
@@ -115,9 +121,23 @@ impl Walk<'_> {
         Inward::Passed
     }
 
-    /// Rooms 6 and 7: chooses an endpoint, opens the exchange, lets notifications out, waits for the end.
+    /// Rooms 6 and 7: chooses an endpoint and asks it.
     async fn ask(&mut self, target: &Target) -> Result<Reply, Fault> {
         let endpoint = self.choose(&target.endpoints).await?;
+        if !self.subscribes() {
+            return self.exchange(endpoint).await;
+        }
+        // A subscription that its server does not end, the client's door ends by reading no further.
+        tokio::select! {
+            biased;
+            reply = self.exchange(endpoint) => reply,
+            () = self.outlet.closed() => Ok(Reply::from_house(r#"{"resultType":"complete"}"#)),
+        }
+    }
+
+    /// Opens the exchange, lets notifications out, waits for the end. The deadline of a subscription is for its
+    /// acknowledgement; from there on it lasts as long as both sides do.
+    async fn exchange(&self, endpoint: &Endpoint) -> Result<Reply, Fault> {
         let mut deadline = self.call.deadline;
         let whom = &endpoint.facts.id;
         let opened = timeout_at(deadline.at(), endpoint.upstream.open(&self.call)).await;
@@ -129,7 +149,11 @@ impl Walk<'_> {
         loop {
             match timeout_at(deadline.at(), events.next()).await.map_err(|_| Fault::deadline(whom))? {
                 Some(Ok(Event::Notification(notification))) => {
-                    deadline.extend();
+                    if self.subscribes() {
+                        deadline.lift();
+                    } else {
+                        deadline.extend();
+                    }
                     self.outlet.send(notification).await;
                 }
                 Some(Ok(Event::End(response))) => return Ok(Reply::from_server(response)),
@@ -137,6 +161,10 @@ impl Walk<'_> {
                 None => return Err(ended_early(whom)),
             }
         }
+    }
+
+    fn subscribes(&self) -> bool {
+        self.call.method == Method::SUBSCRIPTIONS_LISTEN
     }
 
     /// Room 6. With one endpoint and no stage to ask, nothing happens.

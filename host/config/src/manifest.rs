@@ -88,6 +88,7 @@ section! {
         /// A connection without a request for this long is closed.
         idle_timeout: Duration = "60s", within "1s" to "1h";
         /// Longest time for one call, unless its server says otherwise. Progress of the call starts it anew.
+        /// A subscription has it for its acknowledgement only.
         call_timeout: Duration = "60s", within "10ms" to "1d";
         /// Longest time for one call, however much progress it makes.
         max_call_timeout: Duration = "10m", within "10ms" to "7d";

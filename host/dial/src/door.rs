@@ -116,7 +116,7 @@ impl<T: Transport> Door<T> {
             None => {
                 let verdict = self.verdict().await?;
                 if call.method == Method::SERVER_DISCOVER {
-                    return Ok(Exchange::Composed(verdict.greeting.discovered.clone()));
+                    return Ok(Exchange::Composed(verdict.greeting.told_to(call.client.version.era()).clone()));
                 }
                 let until = verdict.until;
                 let (key, session) = self.session(call, verdict).await?;

@@ -12,8 +12,10 @@ use crate::translate::{quoted, tasks_extension};
 pub(crate) struct Greeting {
     /// The protocol it speaks.
     pub(crate) era: Era,
-    /// The result of `server/discover`, without what is not bridged.
-    pub(crate) discovered: Bytes,
+    /// The result of `server/discover`, without what is not bridged to another era.
+    discovered: Bytes,
+    /// The same with everything that passes between two modern parties.
+    whole: Bytes,
     /// Whether it takes `logging/setLevel`, or a log level.
     pub(crate) logs: bool,
     /// Its `serverInfo`.
@@ -50,22 +52,27 @@ impl Greeting {
         Self::compose(Era::Modern, b"{}".to_vec(), None)
     }
 
-    fn compose(era: Era, text: Vec<u8>, server_info: Option<Bytes>) -> Option<Self> {
-        let mut text = without(text, &UNBRIDGED);
-        text = json::remove(&text, &tasks_extension(at("/capabilities"))).unwrap_or(text);
+    /// The result of `server/discover` for a client.
+    pub(crate) fn told_to(&self, client: Era) -> &Bytes {
+        if (self.era, client) == (Era::Modern, Era::Modern) { &self.whole } else { &self.discovered }
+    }
+
+    fn compose(era: Era, mut text: Vec<u8>, server_info: Option<Bytes>) -> Option<Self> {
         text = json::set(&text, &at("/supportedVersions"), format!("[{}]", latest()).as_bytes()).ok()?;
         for (pointer, value) in DEFAULTS {
             if json::find(&text, &at(pointer)).is_none() {
                 text = json::set(&text, &at(pointer), value.as_bytes()).ok()?;
             }
         }
+        let bridged = without_tasks(without(text.clone(), &UNBRIDGED));
         let ttl = json::find(&text, &at("/ttlMs")).and_then(|span| std::str::from_utf8(&text[span]).ok()?.parse().ok());
         Some(Self {
             era,
             logs: json::find(&text, &at("/capabilities/logging")).is_some(),
             server_info,
             ttl: Duration::from_millis(ttl.unwrap_or_default()),
-            discovered: text.into(),
+            discovered: bridged.into(),
+            whole: text.into(),
         })
     }
 }
@@ -76,7 +83,7 @@ pub(crate) fn legacy_version(text: &str) -> Option<Version> {
     Version::parse(named).filter(|version| version.era() == Era::Legacy)
 }
 
-/// What a server offers and no road of the house leads to yet.
+/// What a server offers and no road leads to between two eras.
 const UNBRIDGED: [&str; 5] = [
     "/capabilities/tools/listChanged",
     "/capabilities/prompts/listChanged",
@@ -91,6 +98,14 @@ const DEFAULTS: [(&str, &str); 4] =
 
 fn without(text: Vec<u8>, pointers: &[&str]) -> Vec<u8> {
     pointers.iter().fold(text, |text, pointer| json::remove(&text, &at(pointer)).unwrap_or(text))
+}
+
+/// Without the extension, and without a list of extensions that had only this one.
+fn without_tasks(text: Vec<u8>) -> Vec<u8> {
+    let Ok(text) = json::remove(&text, &tasks_extension(at("/capabilities"))) else { return text };
+    let extensions = json::find(&text, &at("/capabilities/extensions"));
+    let empty = extensions.is_some_and(|span| json::members(&text[span]).is_some_and(|members| members.is_empty()));
+    if empty { without(text, &["/capabilities/extensions"]) } else { text }
 }
 
 fn latest() -> String {
@@ -117,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_modern_answer_keeps_what_is_unknown_and_loses_what_is_not_bridged() {
+    fn a_modern_answer_is_whole_for_a_modern_client_and_loses_what_is_not_bridged_for_a_legacy_one() {
         let said = json!({
             "supportedVersions": ["2026-07-28", "2025-11-25"], "instructions": "be kind", "x": 1, "ttlMs": 5, "cacheScope": "public",
             "capabilities": {
@@ -135,7 +150,11 @@ mod tests {
             },
             "_meta": { "io.modelcontextprotocol/serverInfo": { "name": "s" } },
         });
-        assert_eq!(read(&greeting.discovered), expected);
+        assert_eq!(read(greeting.told_to(Era::Legacy)), expected);
+        let mut whole = said;
+        whole["supportedVersions"] = json!(["2026-07-28"]);
+        whole["resultType"] = json!("complete");
+        assert_eq!(read(greeting.told_to(Era::Modern)), whole);
         assert!(greeting.logs);
         assert_eq!(
             (greeting.ttl, greeting.server_info.as_deref()),
@@ -156,7 +175,9 @@ mod tests {
             "cacheScope": "private", "resultType": "complete",
             "_meta": { "io.modelcontextprotocol/serverInfo": { "name": "old" } },
         });
-        assert_eq!(read(&greeting.discovered), expected);
+        for client in [Era::Legacy, Era::Modern] {
+            assert_eq!(read(greeting.told_to(client)), expected, "{client:?}");
+        }
         assert!(!greeting.logs);
     }
 

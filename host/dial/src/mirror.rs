@@ -2,7 +2,7 @@
 
 use cardea_chain::Call;
 use cardea_message::{Mark, Method, Version, header, json, mark};
-use http::{HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::wire::Headers;
 
@@ -23,21 +23,20 @@ pub(crate) fn headers(method: &Method, params: Option<&[u8]>) -> Headers {
 }
 
 /// Adds the `Mcp-Param-*` headers of a call: by the tool's own schema where the house has seen it, which also serves
-/// arguments a stage has edited and clients that know no such headers; else as the client sent them.
+/// arguments a stage has edited and clients that know no such headers. All others go on as the client sent them.
 pub(crate) fn add_arguments(headers: &mut Headers, call: &Call, params: Option<&[u8]>) {
     if call.method != Method::TOOLS_CALL {
         return;
     }
-    match call.directory.marks(call) {
-        Some(marks) => add_marked(headers, &marks, params.unwrap_or(b"{}")),
-        None => headers.extend(
-            call.headers.iter().filter(|(name, _)| is_param(name)).map(|(name, value)| (name.clone(), value.clone())),
-        ),
-    }
+    let marks = call.directory.marks(call).unwrap_or_default();
+    headers.extend(unmarked(&call.headers, &marks).map(|(name, value)| (name.clone(), value.clone())));
+    add_marked(headers, &marks, params.unwrap_or(b"{}"));
 }
 
-fn is_param(name: &HeaderName) -> bool {
-    name.as_str().starts_with(mark::PREFIX)
+/// The headers of this kind that repeat none of the marked arguments.
+fn unmarked<'h>(sent: &'h HeaderMap, marks: &[Mark]) -> impl Iterator<Item = (&'h HeaderName, &'h HeaderValue)> {
+    let is_param = |name: &HeaderName| name.as_str().starts_with(mark::PREFIX);
+    sent.iter().filter(move |(name, _)| is_param(name) && !marks.iter().any(|mark| mark.header == name.as_str()))
 }
 
 fn add_marked(headers: &mut Headers, marks: &[Mark], params: &[u8]) {
@@ -57,6 +56,8 @@ fn put(headers: &mut Headers, name: HeaderName, value: &str) {
 
 #[cfg(test)]
 mod tests {
+    use cardea_message::Pointer;
+
     use super::*;
 
     fn pairs(headers: &Headers) -> Vec<(&str, &[u8])> {
@@ -87,5 +88,21 @@ mod tests {
         add_marked(&mut made, &Mark::all_in(definition), params);
         made.sort_unstable_by(|one, other| one.0.as_str().cmp(other.0.as_str()));
         assert_eq!(pairs(&made), [("mcp-param-n", &b"7"[..]), ("mcp-param-on", b"true"), ("mcp-param-region", b"eu")]);
+    }
+
+    #[test]
+    fn headers_no_schema_speaks_of_go_on() {
+        let mut sent = HeaderMap::new();
+        for name in ["mcp-param-region", "mcp-param-new", "x-other"] {
+            sent.insert(HeaderName::from_static(name), HeaderValue::from_static("v"));
+        }
+        let region = Mark { header: "mcp-param-region".to_owned(), argument: Pointer::root() };
+        let names = |marks: &[Mark]| {
+            let mut names: Vec<_> = unmarked(&sent, marks).map(|(name, _)| name.to_string()).collect();
+            names.sort_unstable();
+            names
+        };
+        assert_eq!(names(&[region]), ["mcp-param-new"]);
+        assert_eq!(names(&[]), ["mcp-param-new", "mcp-param-region"]);
     }
 }

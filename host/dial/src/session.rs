@@ -13,7 +13,7 @@ use tokio::sync::{Mutex, OwnedSemaphorePermit};
 use crate::blame::Blame;
 use crate::greeting::Greeting;
 use crate::wire::{Connection, Failure, FailureKind, Headers, Incoming, Outgoing};
-use crate::{mirror, translate};
+use crate::{mirror, subscription, translate};
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
@@ -79,6 +79,9 @@ impl<C: Connection> Session<C> {
     /// Makes a call. The exchange keeps the session open.
     pub(crate) async fn call(self: &Arc<Self>, call: &Arc<Call>) -> Result<Exchange, Failure> {
         self.used.store(true, Ordering::Relaxed);
+        if !translate::is_bridged(call, self.greeting.era) {
+            return Err(FailureKind::Other.with(Fault::unknown_method(&call.method)));
+        }
         self.tell_level(call).await?;
         let id = self.line.next_id();
         let params = translate::params(call, self.greeting.era, id, self.trace_in_meta);
@@ -104,6 +107,9 @@ impl<C: Connection> Session<C> {
 
     fn event(&self, event: Result<Event, Fault>, id: u64, call: &Call) -> Option<Result<Event, Fault>> {
         match event {
+            Ok(Event::Notification(notification)) if call.method == Method::SUBSCRIPTIONS_LISTEN => {
+                subscription::event(notification, id).map(Ok)
+            }
             Ok(Event::Notification(notification)) => {
                 translate::notification(notification, id, &call.client).map(Event::Notification).map(Ok)
             }

@@ -10,6 +10,13 @@ use cardea_message::{error, json};
 use crate::blame::Blame;
 use crate::greeting::Greeting;
 
+/// Whether a method can reach this server. Subscriptions by stream and the tasks of 2026-07-28 pass between two modern
+/// parties, and nothing of the older versions stands for them.
+pub(crate) fn is_bridged(call: &Call, server: Era) -> bool {
+    let modern = server == Era::Modern && call.client.version.era() == Era::Modern;
+    modern || !(call.method == Method::SUBSCRIPTIONS_LISTEN || call.method.as_str().starts_with("tasks/"))
+}
+
 /// The `params` a server gets: `_meta` in the words of its era, with the gateway's own progress token.
 pub(crate) fn params(call: &Call, server: Era, id: u64, trace_in_meta: bool) -> Option<Bytes> {
     let said = Meta::of(call.params.as_ref());
@@ -21,7 +28,7 @@ pub(crate) fn params(call: &Call, server: Era, id: u64, trace_in_meta: bool) -> 
         edit.set.push(("traceparent".into(), quoted(trace)));
     }
     match server {
-        Era::Legacy => edit.remove_prefix_modern = true,
+        Era::Legacy => edit.remove_prefix_modern = call.client.version.era() == Era::Modern,
         Era::Modern => add_envelope(call, &said, &mut edit),
     }
     let params = said.edited(&edit);
@@ -39,16 +46,10 @@ fn add_envelope(call: &Call, said: &Meta, edit: &mut MetaEdit) {
         add(meta::PROTOCOL_VERSION, quoted(Version::LATEST.as_str()));
     }
     match call.client.version.era() {
-        Era::Modern => {
-            let declared = said.client_capabilities.as_ref().unwrap_or(&call.client.capabilities);
-            let extended = json::member(declared, "extensions").is_some();
-            let bridged = extended.then(|| json::remove(declared, &tasks_extension(Pointer::root())).ok()).flatten();
-            match bridged {
-                Some(bridged) => add(meta::CLIENT_CAPABILITIES, bridged.into()),
-                None if said.client_capabilities.is_none() => add(meta::CLIENT_CAPABILITIES, declared.clone()),
-                None => {}
-            }
+        Era::Modern if said.client_capabilities.is_none() => {
+            add(meta::CLIENT_CAPABILITIES, call.client.capabilities.clone());
         }
+        Era::Modern => {}
         // Nothing a legacy client can do mid-call is bridged, so nothing is promised.
         Era::Legacy => {
             add(meta::CLIENT_CAPABILITIES, Bytes::from_static(b"{}"));
@@ -150,8 +151,8 @@ fn with_outcome(response: &Response, document: Bytes) -> Option<Response> {
     }
 }
 
-/// The notification a client gets: its own progress token back in place. None for one it did not ask for, or that
-/// belongs to a subscription, which no road leads to it for.
+/// The notification a client gets on the way to the end of a call: its own progress token back in place. None for one it
+/// did not ask for, or that belongs to a subscription.
 pub(crate) fn notification(notification: Notification, id: u64, client: &Client) -> Option<Notification> {
     match notification.method.as_str() {
         "notifications/progress" => restored(&notification, id, client.progress_token.as_ref()?),
@@ -161,6 +162,7 @@ pub(crate) fn notification(notification: Notification, id: u64, client: &Client)
         | "notifications/prompts/list_changed"
         | "notifications/resources/list_changed"
         | "notifications/resources/updated"
+        | "notifications/subscriptions/acknowledged"
         | "notifications/elicitation/complete"
         | "notifications/tasks"
         | "notifications/tasks/status" => None,
@@ -203,7 +205,7 @@ fn wanted(notification: &Notification, client: &Client) -> bool {
     }
 }
 
-/// Where a party declares tasks of 2026-07-28 in its capabilities. They are not bridged.
+/// Where a party declares tasks of 2026-07-28 in its capabilities.
 pub(crate) fn tasks_extension(capabilities: Pointer) -> Pointer {
     capabilities.child("extensions").child("io.modelcontextprotocol/tasks")
 }

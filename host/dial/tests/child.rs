@@ -7,9 +7,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cardea_chain::{Call, Exchange, FaultKind, Health, Upstream};
+use cardea_chain::{Call, Event, Exchange, FaultKind, Health, Upstream};
 use cardea_dial::{ChildServer, ChildSpec, SessionPolicy};
-use common::{ask, legacy, legacy_in, told, tool, until, within};
+use common::{ask, legacy, legacy_in, modern, told, tool, until, within};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 
@@ -134,6 +134,72 @@ async fn progress_and_log_messages_find_their_call() {
     let levels: Vec<_> = logged.iter().map(|note| note["params"]["level"].clone()).collect();
     assert_eq!(levels, ["error"], "no more than the client wants");
     assert_eq!(told(&server, tool("log", json!({}))).await.notifications, [Value::Null; 0]);
+}
+
+/// A subscription of a process, which does what its filter says.
+fn listen(filter: Value) -> Call {
+    modern("subscriptions/listen", json!({ "notifications": filter }))
+}
+
+#[tokio::test]
+async fn a_subscription_hears_its_own_news_beside_calls() {
+    for end in ["result", "cancelled"] {
+        let server = dial("modern");
+        let open = Arc::new(listen(json!({})));
+        let Exchange::Open(mut first) = within(server.open(&open)).await.unwrap() else { panic!("it is acknowledged") };
+        let said = told(&server, listen(json!({ "x-changes": 2, "x-end": end }))).await;
+        let steps: Vec<_> = said.notifications.iter().map(|note| note["params"]["step"].clone()).collect();
+        assert_eq!(steps, [Value::Null, json!(0), json!(1)], "{end}");
+        assert_eq!(said.result(), json!({ "resultType": "complete" }));
+        // A log message is the only call's, whoever subscribes meanwhile.
+        let mut call = tool("log", json!({}));
+        Arc::make_mut(&mut call.client).log_level = Some("error".into());
+        assert_eq!(told(&server, call).await.notifications.len(), 1);
+        let mut id = None;
+        for method in ["notifications/subscriptions/acknowledged", "notifications/tools/list_changed"] {
+            let Event::Notification(note) = within(first.next()).await.unwrap().unwrap() else { panic!("no end yet") };
+            assert_eq!(note.method.as_str(), method);
+            let params: Value = serde_json::from_slice(&note.params().unwrap()).unwrap();
+            id = params["_meta"]["io.modelcontextprotocol/subscriptionId"].as_u64();
+        }
+        drop(first);
+        let cancelled: Vec<u64> =
+            serde_json::from_str(&told(&server, tool("cancelled", json!({}))).await.text()).unwrap();
+        assert!(cancelled.contains(&id.unwrap()), "whoever leaves is unsubscribed");
+    }
+}
+
+#[tokio::test]
+async fn a_subscription_that_is_not_read_ends_before_it_loses_news() {
+    let server = dial("modern");
+    let open = Arc::new(listen(json!({ "x-changes": 1000 })));
+    let Exchange::Open(events) = within(server.open(&open)).await.unwrap() else { panic!("it is acknowledged") };
+    // The answer to a call is written behind all of them, so all of them have come.
+    told(&server, tool("echo", json!({ "text": "" }))).await;
+    let heard: Vec<_> = within(events.collect()).await;
+    let (last, told_before) = heard.split_last().unwrap();
+    assert_eq!(last.as_ref().unwrap_err().kind, FaultKind::Overloaded);
+    assert!(told_before.len() > 1 && told_before.iter().all(Result::is_ok));
+    let cancelled: Vec<u64> = serde_json::from_str(&told(&server, tool("cancelled", json!({}))).await.text()).unwrap();
+    assert_eq!(cancelled.len(), 1);
+}
+
+#[tokio::test]
+async fn a_subscription_ends_with_its_process() {
+    let server = dial("modern");
+    let open = Arc::new(listen(json!({})));
+    let Exchange::Open(events) = within(server.open(&open)).await.unwrap() else { panic!("it is acknowledged") };
+    kill(pid(&server, tool("pid", json!({}))).await);
+    let heard: Vec<_> = within(events.collect()).await;
+    assert_eq!(heard.last().unwrap().as_ref().unwrap_err().kind, FaultKind::Unreachable);
+}
+
+#[tokio::test]
+async fn a_legacy_server_knows_neither_subscriptions_nor_tasks() {
+    let server = dial("legacy");
+    for call in [listen(json!({})), modern("tasks/get", json!({ "taskId": "t" }))] {
+        assert_eq!(ask(&server, call).await.unwrap_err().kind, FaultKind::UnknownMethod);
+    }
 }
 
 #[tokio::test]

@@ -76,6 +76,22 @@ def tool(request):
         error(request, -32602)
 
 
+def listen(request):
+    def say(method, identity, **params):
+        params["_meta"] = {"io.modelcontextprotocol/subscriptionId": identity}
+        send({"jsonrpc": "2.0", "method": "notifications/" + method, "params": params})
+
+    wanted = request["params"]["notifications"]
+    say("subscriptions/acknowledged", request["id"], notifications=wanted)
+    for step in range(wanted.get("x-changes", 1)):
+        say("tools/list_changed", request["id"], step=step)
+    say("tools/list_changed", 999)
+    if wanted.get("x-end") == "result":
+        result(request, {"resultType": "complete"})
+    elif wanted.get("x-end") == "cancelled":
+        send({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": request["id"]}})
+
+
 def handle(message):
     global started
     method = message.get("method")
@@ -94,6 +110,8 @@ def handle(message):
         pass
     elif method == "tools/call":
         tool(message)
+    elif method == "subscriptions/listen":
+        listen(message)
     elif method == "logging/setLevel":
         result(message, {})
     else:

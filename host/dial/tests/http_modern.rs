@@ -77,12 +77,14 @@ async fn between_modern_parties_every_byte_of_a_result_stays() {
 }
 
 #[tokio::test]
-async fn the_house_answers_discover_from_the_probe_without_what_is_not_bridged() {
+async fn the_house_answers_discover_from_the_probe_without_what_is_not_bridged_to_a_legacy_client() {
     let fake = modern_server(|_| Reply::empty(500)).await;
     let server = dial(&fake);
     for _ in 0..3 {
+        let bridged: Value = told(&server, legacy("server/discover", json!({}))).await.json();
+        assert_eq!(bridged["capabilities"], json!({ "tools": {}, "logging": {} }));
         let said: Value = told(&server, modern("server/discover", json!({}))).await.json();
-        assert_eq!(said["capabilities"], json!({ "tools": {}, "logging": {} }));
+        assert_eq!(said["capabilities"], json!({ "tools": { "listChanged": true }, "logging": {} }));
         assert_eq!((&said["x"], &said["cacheScope"]), (&json!(1), &json!("public")));
     }
     assert_eq!(fake.methods(), ["server/discover"]);
@@ -152,6 +154,77 @@ async fn progress_comes_back_under_the_clients_own_token() {
         json!({ "jsonrpc": "2.0", "method": "notifications/x-new", "params": { "a": 1 } }),
     ];
     assert_eq!(said.notifications, expected);
+}
+
+#[tokio::test]
+async fn a_subscription_hears_what_the_server_says_of_it_until_the_server_ends_it() {
+    for ending in ["result", "cancelled"] {
+        let fake = FakeHttp::start(move |seen| async move {
+            if seen.method() == "server/discover" {
+                return seen.discovered();
+            }
+            let (reply, events) = Reply::events();
+            let note = |method: &str, id: &Value| {
+                let params = json!({ "_meta": { "io.modelcontextprotocol/subscriptionId": id } });
+                event(&json!({ "jsonrpc": "2.0", "method": format!("notifications/{method}"), "params": params }))
+            };
+            events.send(note("subscriptions/acknowledged", seen.id())).unwrap();
+            events.send(note("tools/list_changed", &json!("another's"))).unwrap();
+            events.send(note("tools/list_changed", &json!(99))).unwrap();
+            events.send(note("x-new", seen.id())).unwrap();
+            let cancelled = json!({ "requestId": seen.id() });
+            let end = match ending {
+                "result" => json!({ "jsonrpc": "2.0", "id": seen.id(), "result": { "resultType": "complete" } }),
+                _ => json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": cancelled }),
+            };
+            events.send(event(&end)).unwrap();
+            reply
+        })
+        .await;
+        let server = dial(&fake);
+        let filter = json!({ "notifications": { "toolsListChanged": true, "x-new": [1.0] } });
+        let said = told(&server, modern("subscriptions/listen", filter)).await;
+        let heard: Vec<_> = said.notifications.iter().map(|note| note["method"].as_str().unwrap()).collect();
+        let expected = ["subscriptions/acknowledged", "tools/list_changed", "x-new"];
+        assert_eq!(heard, expected.map(|method| format!("notifications/{method}")), "{ending}");
+        assert_eq!(said.result()["resultType"], "complete");
+        let asked = &fake.seen()[1];
+        assert_eq!(asked.header("mcp-method"), Some("subscriptions/listen"));
+        assert_eq!(asked.body["params"]["notifications"], json!({ "toolsListChanged": true, "x-new": [1.0] }));
+    }
+}
+
+#[tokio::test]
+async fn a_task_passes_both_ways_under_the_servers_own_id() {
+    let text = r#"{"id":ID,"jsonrpc":"2.0","result":{ "resultType":"task","taskId":"t-1","ttlMs":null,"x":1.0 }}"#;
+    let fake = modern_server(move |seen| Reply::json(text.replace("ID", &seen.id().to_string()))).await;
+    let server = dial(&fake);
+    let capabilities = json!({ "extensions": { "io.modelcontextprotocol/tasks": {} } });
+    for (method, params) in [("tools/call", json!({ "name": "t" })), ("tasks/get", json!({ "taskId": "t-1" }))] {
+        let mut call = modern(method, params.clone());
+        let mut sent = params;
+        sent["_meta"] = json!({
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientCapabilities": capabilities,
+        });
+        call.params = Some(sent.to_string().into());
+        let end = told(&server, call).await.end;
+        let seen = fake.seen().pop().unwrap();
+        assert_eq!(end, text.replace("ID", &seen.id().to_string()));
+        assert_eq!(seen.body["params"], sent, "{method}");
+    }
+    assert_eq!(fake.seen().pop().unwrap().header("mcp-name"), Some("t-1"));
+}
+
+#[tokio::test]
+async fn a_method_nobody_knows_passes_as_it_is() {
+    let fake = modern_server(|seen| Reply::json(seen.raw.clone())).await;
+    let odd = r#"{ "z":[1.0, 2e0 ],"\u0061":{"b":null,"B":-0}, "io.modelcontextprotocol/new":{ },"_meta":{"acme/x":[ ],"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{"extensions":{"acme/y":{ }},"new":1}}}"#;
+    let mut call = modern("acme/new", json!({}));
+    call.params = Some(odd.into());
+    let _ = ask(&dial(&fake), call).await;
+    let sent = String::from_utf8(fake.seen()[1].raw.to_vec()).unwrap();
+    assert!(sent.ends_with(&format!(r#""method":"acme/new","params":{odd}}}"#)), "{sent}");
 }
 
 #[tokio::test]

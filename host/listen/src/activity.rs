@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use http::Version;
 use tokio::sync::Notify;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::Limits;
 use crate::head::HeadScanner;
@@ -17,6 +18,8 @@ pub(crate) struct Activity {
     now: Mutex<Now>,
     /// Told when the connection has served its share of exchanges.
     pub(crate) worn: Notify,
+    /// Told when the connection is asked to go: what would never end by itself ends then.
+    pub(crate) leaving: CancellationToken,
     max_exchanges: u64,
 }
 
@@ -64,7 +67,7 @@ impl Activity {
             head: HeadScanner::default(),
             unread: HashMap::new(),
         };
-        Arc::new(Self { now: Mutex::new(now), worn: Notify::new(), max_exchanges })
+        Arc::new(Self { now: Mutex::new(now), worn: Notify::new(), leaving: CancellationToken::new(), max_exchanges })
     }
 
     /// Bytes came from the client.
@@ -120,6 +123,11 @@ impl Activity {
 }
 
 impl Exchange {
+    /// Says that the connection is asked to go.
+    pub(crate) fn leaving(&self) -> &CancellationToken {
+        &self.activity.leaving
+    }
+
     /// A piece of an event stream was handed out.
     pub(crate) fn handed_out(&mut self, events: &Stoppable) {
         self.waits = true;

@@ -95,6 +95,7 @@ where
             Order::End => return,
             Order::Leave => {
                 connection.inner().graceful_shutdown();
+                activity.leaving.cancel();
                 watching.push(watch.last());
             }
         }

@@ -96,7 +96,10 @@ impl Front {
             Ok(authority) => match gate::preflight(&head) {
                 Some(preflight) => preflight,
                 None => match self.receive(head, body, &authority, &id).await {
-                    Ok(received) => self.dispatch(received).await.unwrap_or_else(|rejection| told(rejection, &id)),
+                    Ok(received) => {
+                        let answered = self.dispatch(received, exchange.leaving()).await;
+                        answered.unwrap_or_else(|rejection| told(rejection, &id))
+                    }
                     Err(rejection) => closing(told(rejection, &id), unread),
                 },
             },
@@ -197,7 +200,11 @@ impl Front {
         }
     }
 
-    async fn dispatch(self: &Arc<Self>, received: Received) -> Result<Answered, Box<Rejection>> {
+    async fn dispatch(
+        self: &Arc<Self>,
+        received: Received,
+        leaving: &CancellationToken,
+    ) -> Result<Answered, Box<Rejection>> {
         let (visit, posted) = match received {
             Received::Post(visit, posted) => (visit, *posted),
             Received::Delete(visit) => return legacy::end(self, &visit),
@@ -205,7 +212,7 @@ impl Front {
         let header = visit.headers.get(PROTOCOL_VERSION).map(HeaderValue::as_bytes);
         let claimed = posted.envelope.as_ref().ok().and_then(|envelope| envelope.version.as_deref());
         match era::path(header, claimed) {
-            Path::Modern => modern::answer(self, &visit, posted).await,
+            Path::Modern => modern::answer(self, &visit, posted, leaving).await,
             Path::Legacy => legacy::answer(self, &visit, posted).await,
             Path::Mismatch => {
                 let message = "The header `MCP-Protocol-Version` must name the version that `_meta` names";

@@ -19,6 +19,7 @@ mod ids;
 mod initialize;
 mod legacy;
 mod limits;
+mod listening;
 mod modern;
 mod outgoing;
 mod parameters;

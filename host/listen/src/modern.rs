@@ -2,16 +2,17 @@
 
 use cardea_chain::Client;
 use cardea_message::header::agree;
-use cardea_message::{Envelope, Era, ErrorObject, Membership, Message, Mirrored, Request, Version, error};
+use cardea_message::{Envelope, Era, ErrorObject, Membership, Message, Method, Mirrored, Request, Version, error};
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::value::to_raw_value;
+use tokio_util::sync::CancellationToken;
 
 use crate::front::{Front, PROTOCOL_VERSION, Posted};
 use crate::respond::{self, Answered, Asked, Rejection};
 use crate::visit::Visit;
 use crate::walking::{self, Walking};
-use crate::{gate, parameters};
+use crate::{gate, listening, parameters};
 
 const METHOD: HeaderName = HeaderName::from_static("mcp-method");
 const NAME: HeaderName = HeaderName::from_static("mcp-name");
@@ -19,7 +20,13 @@ const NAME: HeaderName = HeaderName::from_static("mcp-name");
 const MIRRORED: &str = "mcp-";
 
 /// Answers a message. The order of the checks is the specification's: an earlier error hides a later one.
-pub(crate) async fn answer(front: &Front, visit: &Visit, posted: Posted) -> Result<Answered, Box<Rejection>> {
+/// `leaving` says that the connection wants to go, and ends what would otherwise go on.
+pub(crate) async fn answer(
+    front: &Front,
+    visit: &Visit,
+    posted: Posted,
+    leaving: &CancellationToken,
+) -> Result<Answered, Box<Rejection>> {
     let id = posted.request_id().cloned();
     let request = match posted.message {
         Ok(Message::Request(request)) => request,
@@ -40,9 +47,14 @@ pub(crate) async fn answer(front: &Front, visit: &Visit, posted: Posted) -> Resu
     let ready = parameters::agree(&call).and_then(|()| front.hold(&posted.share));
     let holds = ready.map_err(|rejection| rejection.about(id.as_ref()))?;
     let asked = Asked { id: request.id, method: request.method, name: call.name.clone(), era: Era::Modern };
-    let (walk, notes) = walking::begin(visit, call, &asked, holds);
     // Polled by whoever writes the response: when the client goes, so does the walk.
-    let walking = Walking { asked, notes, end: walk.map(Some).boxed() };
+    let walking = if asked.method == Method::SUBSCRIPTIONS_LISTEN {
+        let (walk, notes) = listening::begin(visit, call, &asked, holds, leaving.clone());
+        Walking { asked, notes, end: walk.map(Some).boxed() }
+    } else {
+        let (walk, notes) = walking::begin(visit, call, &asked, holds);
+        Walking { asked, notes, end: walk.map(Some).boxed() }
+    };
     Ok(walking.into_response(&front.settings.limits).await)
 }
 

@@ -63,7 +63,8 @@ impl Id {
         self.as_json().parse().ok()
     }
 
-    pub(crate) fn to_bytes(&self) -> Bytes {
+    /// The JSON text, sharing memory.
+    pub fn to_bytes(&self) -> Bytes {
         self.0.clone()
     }
 }

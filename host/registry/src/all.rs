@@ -13,6 +13,7 @@ use crate::catalog::Catalog;
 use crate::house::House;
 use crate::refusals::{required_name, unknown_cursor};
 use crate::registry::Known;
+use crate::tasks;
 
 /// `/mcp`.
 pub(crate) struct AllServers {
@@ -51,9 +52,10 @@ impl AllServers {
         let native = found.ok_or_else(unknown)?;
         let quoted = serde_json::Value::from(native.as_str()).to_string();
         let params = json::set(call.params(), &Pointer::root().child("name"), quoted.as_bytes());
+        let params = params.map_err(|_| unknown())?;
         Ok(Target {
             server: Some(Arc::clone(&server.name)),
-            params: Some(params.map_err(|_| unknown())?.into()),
+            params: Some(tasks::undeclared_in(params, &call.client.capabilities)),
             native_name: Some(native.into()),
             endpoints: Arc::clone(&server.endpoints),
             call_timeout: server.call_timeout,
@@ -109,7 +111,8 @@ impl Directory for AllServers {
     fn marks(&self, call: &Call) -> Option<Arc<[Mark]>> {
         let name = call.name.as_deref()?;
         let (server, _) = name::split(name)?;
-        self.catalog.marks(self.server(server)?, call, |slice| slice.marks_of_joined(name))
+        let server = self.server(server)?;
+        self.catalog.marks(server, call, || self.catalog.peek(server, ItemKind::Tool, call)?.marks_of_joined(name))
     }
 
     fn session_ended(&self, session: &str) {

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use bytes::Bytes;
 use cardea_chain::{Call, Fault, ItemKind};
-use cardea_message::{Mark, mark};
+use cardea_message::{Mark, Pointer, json, mark};
 use tokio::time::timeout;
 
 use crate::account::Account;
 use crate::ask;
+use crate::learned::Learned;
 use crate::registry::Known;
 use crate::shelf::{Kept, Shelf};
 use crate::slice::Slice;
@@ -17,6 +19,8 @@ use crate::slice::Slice;
 pub(crate) struct Catalog {
     accounts: Shelf<(Arc<str>, Viewer), Account>,
     slices: Shelf<(Arc<str>, ItemKind, Viewer), Slice>,
+    /// Tools as they were shown at the endpoint of their server alone.
+    learned: Learned<(Arc<str>, Viewer)>,
     no_marks: Arc<[Mark]>,
 }
 
@@ -26,12 +30,15 @@ struct Viewer {
     subject: String,
     session: Option<Arc<str>>,
     version: cardea_message::Version,
-    capabilities: bytes::Bytes,
+    capabilities: Bytes,
 }
+
+/// The longest capabilities that a viewer is told apart by for long.
+const MAX_CAPABILITIES: usize = 4096;
 
 impl Default for Catalog {
     fn default() -> Self {
-        Self { accounts: Shelf::new(), slices: Shelf::new(), no_marks: Arc::default() }
+        Self { accounts: Shelf::new(), slices: Shelf::new(), learned: Learned::new(), no_marks: Arc::default() }
     }
 }
 
@@ -68,6 +75,26 @@ impl Catalog {
         self.slices.peek(&(Arc::clone(&server.name), kind, Viewer::of(call)))
     }
 
+    /// The caller was shown a page of the server's tools: the result of a `tools/list`.
+    pub(crate) fn learn(&self, server: &Known, call: &Call, result: &Bytes) {
+        let Some((viewer, page)) = Viewer::of(call).detached().zip(server.pages.read(result)) else { return };
+        if page.is_marked() {
+            server.marks.store(true, Ordering::Relaxed);
+        }
+        let cursor = json::find_str(call.params(), &Pointer::root().child("cursor"));
+        self.learned.add((Arc::clone(&server.name), viewer), cursor, page);
+    }
+
+    /// The definition of a tool, as the caller was shown it.
+    pub(crate) fn learned(&self, server: &Known, call: &Call, name: &str) -> Option<Bytes> {
+        self.learned.definition(&(Arc::clone(&server.name), Viewer::of(call)), name)
+    }
+
+    /// The marks of a tool, as the caller was shown it.
+    pub(crate) fn learned_marks(&self, server: &Known, call: &Call, name: &str) -> Option<Arc<[Mark]>> {
+        self.learned.marks(&(Arc::clone(&server.name), Viewer::of(call)), name)
+    }
+
     /// The marks of the tool that a call is for, as `look_up` finds them in what the server offers the caller. While the server
     /// has never marked an argument and the caller sends no such header, every tool is as good as one without marks, and the
     /// shelf, which is slow to ask, is left alone.
@@ -75,13 +102,13 @@ impl Catalog {
         &self,
         server: &Known,
         call: &Call,
-        look_up: impl FnOnce(&Slice) -> Option<Arc<[Mark]>>,
+        look_up: impl FnOnce() -> Option<Arc<[Mark]>>,
     ) -> Option<Arc<[Mark]>> {
         let sent = || call.headers.keys().any(|name| name.as_str().starts_with(mark::PREFIX));
         if !server.marks.load(Ordering::Relaxed) && !sent() {
             return Some(Arc::clone(&self.no_marks));
         }
-        look_up(&*self.peek(server, ItemKind::Tool, call)?)
+        look_up()
     }
 
     async fn fetch(self: Arc<Self>, server: Arc<Known>, kind: ItemKind, call: Call) -> Result<Slice, Fault> {
@@ -100,6 +127,12 @@ impl Viewer {
             version: call.client.version,
             capabilities: call.client.capabilities.clone(),
         }
+    }
+
+    /// The same, without a hold on the memory of the request it came with; none if it says more than is kept for an hour.
+    fn detached(self) -> Option<Self> {
+        let capabilities = Bytes::copy_from_slice(&self.capabilities);
+        (capabilities.len() <= MAX_CAPABILITIES).then_some(Self { capabilities, ..self })
     }
 }
 

@@ -8,11 +8,13 @@ mod all;
 mod ask;
 mod catalog;
 mod house;
+mod learned;
 mod measured;
 mod one;
 mod refusals;
 mod registry;
 mod shelf;
 mod slice;
+mod tasks;
 
 pub use registry::{Fare, Registry, Server};

@@ -24,7 +24,7 @@ impl OneServer {
     }
 
     fn target(&self, call: &Call) -> Result<Target, Fault> {
-        if is_unbridged(&call.method) {
+        if is_unbridged(call) {
             return Err(Fault::unknown_method(&call.method));
         }
         required_name(call)?;
@@ -48,11 +48,17 @@ impl Directory for OneServer {
     }
 
     fn definition(&self, call: &Call, kind: ItemKind, id: &str) -> Option<Bytes> {
-        self.catalog.peek(&self.server, kind, call)?.native(id)
+        let learned = (kind == ItemKind::Tool).then(|| self.catalog.learned(&self.server, call, id)).flatten();
+        learned.or_else(|| self.catalog.peek(&self.server, kind, call)?.native(id))
     }
 
     fn marks(&self, call: &Call) -> Option<Arc<[Mark]>> {
-        self.catalog.marks(&self.server, call, |slice| slice.marks_of_native(call.name.as_deref()?))
+        // Only what the caller was shown: a tool it may not see must not answer otherwise than one that is not there.
+        self.catalog.marks(&self.server, call, || self.catalog.learned_marks(&self.server, call, call.name.as_deref()?))
+    }
+
+    fn listed(&self, call: &Call, result: &Bytes) {
+        self.catalog.learn(&self.server, call, result);
     }
 
     fn session_ended(&self, session: &str) {

@@ -1,7 +1,7 @@
 //! What a directory refuses before any server hears of it.
 
 use cardea_chain::{Call, Fault, FaultKind, Side};
-use cardea_message::Method;
+use cardea_message::{Era, Method};
 
 /// The name or URI the method must have in its params.
 pub(crate) fn required_name(call: &Call) -> Result<(), Fault> {
@@ -14,20 +14,21 @@ pub(crate) fn required_name(call: &Call) -> Result<(), Fault> {
     }
 }
 
-/// True for a method no road of the house leads to: subscriptions and tasks are not bridged yet, and what opens, tests or
-/// sets up a session is the listener's and never a server's.
-pub(crate) fn is_unbridged(method: &Method) -> bool {
+/// True for a call no road of the house leads on for: tasks and subscriptions of sessions are not bridged, and what opens,
+/// tests or sets up a session is the listener's and never a server's.
+pub(crate) fn is_unbridged(call: &Call) -> bool {
+    let method = &call.method;
     matches!(
         method.as_str(),
-        "subscriptions/listen"
-            | "resources/subscribe"
-            | "resources/unsubscribe"
-            | "initialize"
-            | "ping"
-            | "logging/setLevel"
-    ) || method.as_str().starts_with("tasks/")
+        "resources/subscribe" | "resources/unsubscribe" | "initialize" | "ping" | "logging/setLevel"
+    ) || (is_modern_only(method) && call.client.version.era() == Era::Legacy)
         || method.is_notification()
         || method.is_ask()
+}
+
+/// What only modern clients may ask for. Whether their server is modern too, its back door knows.
+fn is_modern_only(method: &Method) -> bool {
+    *method == Method::SUBSCRIPTIONS_LISTEN || method.as_str().starts_with("tasks/")
 }
 
 /// A cursor this endpoint never gave out: its lists have one page.

@@ -9,6 +9,7 @@ use cardea_message::{NameFault, ServerName};
 
 use crate::all::AllServers;
 use crate::catalog::Catalog;
+use crate::learned::Pages;
 use crate::measured::Measured;
 use crate::one::OneServer;
 
@@ -48,6 +49,8 @@ pub(crate) struct Known {
     pub(crate) endpoints: Arc<[Endpoint]>,
     /// Whether any tool it was ever seen to list marks an argument. As long as none does, no call has to be compared.
     pub(crate) marks: AtomicBool,
+    /// The latest pages of tools that passed.
+    pub(crate) pages: Pages,
 }
 
 impl Registry {
@@ -97,6 +100,7 @@ impl Known {
             call_timeout: server.call_timeout,
             endpoints: server.endpoints.into_iter().map(counted).collect(),
             marks: AtomicBool::new(false),
+            pages: Pages::default(),
         })
     }
 

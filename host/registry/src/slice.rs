@@ -83,11 +83,6 @@ impl Slice {
         self.by_joined.get(joined).map(|&at| Arc::clone(&self.items[at].marks))
     }
 
-    /// The marks of the tool under the server's own name.
-    pub(crate) fn marks_of_native(&self, native: &str) -> Option<Arc<[Mark]>> {
-        self.items.iter().find(|item| item.native == native).map(|item| Arc::clone(&item.marks))
-    }
-
     fn add(&mut self, server: &Known, kind: ItemKind, page: &Bytes) -> Result<(), Fault> {
         let array = json::find(page, &Pointer::root().child(kind.member()));
         let array = array.map(|span| page.slice(span)).unwrap_or_default();

@@ -183,19 +183,18 @@ async fn one_server_keeps_its_names_and_gets_every_method_but_those_that_lead_no
     for passed in ["server/discover", "tools/list", "completion/complete", "resources/templates/list", "acme/new"] {
         assert!(resolve(&one, passed, json!({})).await.is_ok(), "{passed}");
     }
-    for refused in [
-        "subscriptions/listen",
-        "resources/subscribe",
-        "resources/unsubscribe",
-        "tasks/get",
-        "tasks/x",
-        "initialize",
-        "logging/setLevel",
-    ] {
+    for refused in ["resources/subscribe", "resources/unsubscribe", "initialize", "logging/setLevel"] {
         let fault = resolve(&one, refused, json!({ "uri": "a:b" })).await.err().unwrap();
         assert_eq!(fault.kind, FaultKind::UnknownMethod, "{refused}");
     }
-    for nameless in ["tools/call", "prompts/get", "resources/read"] {
+    for modern in ["subscriptions/listen", "tasks/get", "tasks/x"] {
+        let mut asked = call(&one, modern, json!({ "name": "t" }));
+        assert!(one.resolve(&asked).await.is_ok(), "{modern}");
+        let client = Arc::make_mut(&mut Arc::get_mut(&mut asked).unwrap().client);
+        client.version = Version::LATEST_LEGACY;
+        assert_eq!(one.resolve(&asked).await.err().unwrap().kind, FaultKind::UnknownMethod, "{modern}");
+    }
+    for nameless in ["tools/call", "prompts/get", "resources/read", "tasks/get"] {
         let fault = resolve(&one, nameless, json!({})).await.err().unwrap();
         assert_eq!(fault.kind, FaultKind::InvalidParams, "{nameless}");
     }
@@ -343,6 +342,50 @@ async fn what_all_servers_do_not_have_together_is_refused() {
     assert_eq!(resolve(&all, "tools/call", json!({})).await.err().unwrap().kind, FaultKind::InvalidParams);
     let fault = resolve(&all, "tools/list", json!({ "cursor": "x" })).await.err().unwrap();
     assert_eq!(fault.kind, FaultKind::InvalidParams, "a page that was never promised");
+}
+
+#[tokio::test]
+async fn of_all_servers_none_is_told_that_the_client_knows_tasks() {
+    let git = Arc::new(Fake::with_tools(&["log"]));
+    let all = registry(&[("git", &git)]).all();
+    let capabilities = json!({ "roots": {}, "extensions": { "io.modelcontextprotocol/tasks": {}, "y": {} } });
+    let meta = json!({ "io.modelcontextprotocol/clientCapabilities": capabilities });
+    let mut asked = call(&all, "tools/call", json!({ "name": "git_log", "_meta": meta }));
+    let client = Arc::make_mut(&mut Arc::get_mut(&mut asked).unwrap().client);
+    client.capabilities = capabilities.to_string().into();
+    let target = all.resolve(&asked).await.unwrap();
+    let without = json!({ "roots": {}, "extensions": { "y": {} } });
+    let params: Value = serde_json::from_slice(&target.params.unwrap()).unwrap();
+    assert_eq!(params["_meta"]["io.modelcontextprotocol/clientCapabilities"], without);
+    let seen = git.seen.lock().unwrap();
+    assert!(!seen.is_empty() && seen.iter().all(|call| *call.client.capabilities == *without.to_string().as_bytes()));
+}
+
+#[tokio::test]
+async fn what_one_is_shown_at_a_servers_own_endpoint_is_known_of_it() {
+    let registry = registry(&[("git", &Arc::new(Fake::default()))]);
+    let one = registry.one("git").unwrap();
+    let marked = r#"{ "name":"t","inputSchema":{"properties":{"a":{"type":"string","x-mcp-header":"A"}}} }"#;
+    let asked = call(&one, "tools/call", json!({ "name": "t" }));
+    let mut sends = (*by("bob", &asked)).clone();
+    let header = ("mcp-param-b".parse().unwrap(), "1".parse().unwrap());
+    sends.headers = Arc::new(HeaderMap::from_iter([header]));
+    assert_eq!(one.marks(&asked).unwrap().len(), 0, "as long as no tool was seen to have any");
+    assert!(one.marks(&sends).is_none(), "unless the client seems to know of some");
+
+    let lists = call(&one, "tools/list", json!({}));
+    one.listed(&lists, &format!(r#"{{"tools":[{marked},{{"name":"plain"}}],"nextCursor":"2"}}"#).into());
+    one.listed(&call(&one, "tools/list", json!({ "cursor": "2" })), &r#"{"tools":[{"name":"last"}]}"#.into());
+    assert_eq!(one.marks(&asked).unwrap()[0].header, "mcp-param-a");
+    assert_eq!(one.definition(&asked, ItemKind::Tool, "t").unwrap(), marked);
+    for name in ["plain", "last"] {
+        assert_eq!(one.marks(&call(&one, "tools/call", json!({ "name": name }))).unwrap().len(), 0, "{name}");
+    }
+    assert!(one.marks(&call(&one, "tools/call", json!({ "name": "other" }))).is_none(), "one that was not there");
+    assert!(one.marks(&sends).is_none() && one.definition(&sends, ItemKind::Tool, "t").is_none(), "nor shown to bob");
+
+    one.listed(&lists, &r#"{"tools":[{"name":"t"}]}"#.into());
+    assert_eq!(one.marks(&asked).unwrap().len(), 0, "the latest look counts");
 }
 
 #[tokio::test]

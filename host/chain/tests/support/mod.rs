@@ -1,5 +1,10 @@
 //! Native fakes: a stage that says what it is told and writes down what it saw, a server that answers, a recorder that keeps.
-#![allow(unreachable_pub, clippy::unwrap_used, reason = "shared by test files, each of which uses what it needs")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "shared by test files, each of which uses what it needs"
+)]
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};

@@ -22,7 +22,7 @@ use crate::child::process::Process;
 use crate::child::restart::Restart;
 use crate::child::switchboard::{Awaited, Switchboard};
 use crate::wire::{Connection, Failure, FailureKind, Incoming, Outgoing, ended_early};
-use crate::{ChildSpec, asks, translate};
+use crate::{ChildSpec, asks, subscription, translate};
 
 /// Messages that may wait for the process to read.
 const OUTBOX: usize = 256;
@@ -77,7 +77,7 @@ impl ChildConnection {
 
     async fn send(&self, request: Outgoing) -> Result<Incoming, Failure> {
         let shared = &self.shared;
-        let awaited = shared.board.wait(request.id)?;
+        let awaited = shared.board.wait(request.id, request.method == Method::SUBSCRIPTIONS_LISTEN)?;
         let mut call = Ongoing { shared: Arc::clone(shared), id: request.id, cancellable: false };
         if shared.outbox.send(one_line(request.body)).await.is_err() {
             return Err(FailureKind::Gone.with(shared.blame.unreachable("its input is closed")));
@@ -173,11 +173,30 @@ impl Shared {
     }
 
     fn notify(&self, notification: Notification) {
-        let of_call = notification.method == Method::PROGRESS;
-        let id = if of_call { translate::progress_token(&notification) } else { None };
-        if (of_call && id.is_none()) || !self.board.notify(id, notification) {
-            tracing::debug!(server = %self.blame.server(), "a notification that belongs to no call is passed over");
+        let subscription = subscription::id_of(&notification);
+        let told = match notification.method.as_str() {
+            "notifications/progress" => self.told(translate::progress_token(&notification), notification),
+            "notifications/cancelled" => self.told(subscription::cancelled(&notification), notification),
+            _ => self.board.notify(subscription, notification),
+        };
+        if told {
+            return;
         }
+        if let Some(id) = subscription.filter(|id| self.board.end(*id, Err(subscription::outrun(&self.blame)))) {
+            self.cancel(id);
+        }
+        tracing::debug!(server = %self.blame.server(), "a notification that belongs to no call is passed over");
+    }
+
+    /// Tells a call of what names it and could be about no other.
+    fn told(&self, id: Option<u64>, notification: Notification) -> bool {
+        id.is_some_and(|id| self.board.notify(Some(id), notification))
+    }
+
+    /// Tells the process that nobody waits for a reply any more.
+    fn cancel(&self, id: u64) {
+        let params = format!(r#"{{"requestId":{id},"reason":"the client left"}}"#);
+        self.post(compose::notification(Method::CANCELLED.as_str(), Some(params.as_bytes())));
     }
 
     /// Whose answer an oversized line is cannot be known, unless only one call waits.
@@ -233,8 +252,7 @@ impl Ongoing {
 impl Drop for Ongoing {
     fn drop(&mut self) {
         if self.shared.board.leave(self.id) && self.cancellable {
-            let params = format!(r#"{{"requestId":{},"reason":"the client left"}}"#, self.id);
-            self.shared.post(compose::notification(Method::CANCELLED.as_str(), Some(params.as_bytes())));
+            self.shared.cancel(self.id);
         }
     }
 }

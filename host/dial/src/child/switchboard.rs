@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::wire::{Failure, FailureKind};
 
 /// Notifications of a call that may wait for its client to read. One more is lost: a slow client must not hold up the
-/// others, and progress and log messages are the only ones there are.
+/// others. Of progress and log messages that can be borne; a subscription ends there.
 const NOTIFICATIONS: usize = 64;
 
 /// The calls under way on one connection.
@@ -29,6 +29,7 @@ enum State {
 struct Waiting {
     end: oneshot::Sender<Result<Response, Fault>>,
     notifications: mpsc::Sender<Notification>,
+    subscribes: bool,
 }
 
 /// What a call waits on.
@@ -43,13 +44,13 @@ impl Switchboard {
         Self { state: Mutex::new(State::Open(HashMap::new())) }
     }
 
-    /// A call waits from here on.
-    pub(crate) fn wait(&self, id: u64) -> Result<Awaited, Failure> {
+    /// A call waits from here on. What one that `subscribes` is told names it.
+    pub(crate) fn wait(&self, id: u64, subscribes: bool) -> Result<Awaited, Failure> {
         match &mut *self.state() {
             State::Closed(fault) => Err(FailureKind::Gone.with(fault.clone())),
             State::Open(waiting) => {
                 let ((end, ended), (notes, noted)) = (oneshot::channel(), mpsc::channel(NOTIFICATIONS));
-                waiting.insert(id, Waiting { end, notifications: notes });
+                waiting.insert(id, Waiting { end, notifications: notes, subscribes });
                 Ok(Awaited { end: ended, notifications: noted })
             }
         }
@@ -71,14 +72,17 @@ impl Switchboard {
         }
     }
 
-    /// Hands over a notification: to the call of that id, or without one to the only call there is. False if it is lost.
+    /// Hands over a notification: to the call of that id, or without one to the only call beside subscriptions. False if it
+    /// is lost.
     pub(crate) fn notify(&self, id: Option<u64>, notification: Notification) -> bool {
         let state = self.state();
         let State::Open(waiting) = &*state else { return false };
         let call = match id {
             Some(id) => waiting.get(&id),
-            None if waiting.len() == 1 => waiting.values().next(),
-            None => None,
+            None => {
+                let mut calls = waiting.values().filter(|call| !call.subscribes);
+                calls.next().filter(|_| calls.next().is_none())
+            }
         };
         call.is_some_and(|call| call.notifications.try_send(notification).is_ok())
     }

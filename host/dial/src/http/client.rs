@@ -48,6 +48,8 @@ pub(crate) struct HttpClient {
     asides: Arc<Semaphore>,
 }
 
+/// How long a connection may be silent before the system looks whether its peer is there.
+const KEEP_ALIVE: Duration = Duration::from_secs(60);
 /// Messages nobody waits for that may be under way at once, and how long each may take.
 const ASIDES: usize = 64;
 const ASIDE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -58,6 +60,10 @@ impl HttpClient {
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(spec.connect_timeout));
+        // A subscription may be silent for hours, and a peer that lost its power says nothing at its end.
+        tcp.set_keepalive(Some(KEEP_ALIVE));
+        tcp.set_keepalive_interval(Some(KEEP_ALIVE / 4));
+        tcp.set_keepalive_retries(Some(4));
         let tls = tls(spec.url.scheme() == Some(&Scheme::HTTPS)).map_err(HttpClientFault)?;
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(tls)

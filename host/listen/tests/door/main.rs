@@ -5,5 +5,6 @@
 mod hostile;
 mod legacy;
 mod life;
+mod listening;
 mod modern;
 mod support;

@@ -123,8 +123,9 @@ fn admitted(headers: &HeaderMap, message: &Message) -> Result<(), Trouble> {
         return if in_session { Ok(()) } else { Err(Trouble::new(-32000, "No session")) };
     }
     let params = message.params();
-    let name = params["name"].as_str().or(params["uri"].as_str());
-    let named = matches!(method, Some("tools/call" | "prompts/get" | "resources/read"));
+    let name = params["name"].as_str().or(params["uri"].as_str()).or(params["taskId"].as_str());
+    let named = matches!(method, Some("tools/call" | "prompts/get" | "resources/read"))
+        || method.is_some_and(|method| method.starts_with("tasks/"));
     let mirrored = header("mcp-protocol-version") == Some(MODERN)
         && header("mcp-method") == method
         && (!named || header("mcp-name") == name);
@@ -175,7 +176,7 @@ impl Drop for Talk {
 fn status(outcome: &Result<String, Trouble>, modern: bool) -> StatusCode {
     match outcome {
         Err(trouble) if modern && trouble.code == -32601 => StatusCode::NOT_FOUND,
-        Err(trouble) if trouble.code == -32022 => StatusCode::BAD_REQUEST,
+        Err(trouble) if modern && matches!(trouble.code, -32021 | -32022) => StatusCode::BAD_REQUEST,
         _ => StatusCode::OK,
     }
 }

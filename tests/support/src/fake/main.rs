@@ -4,12 +4,14 @@
 
 mod diary;
 mod http;
+mod listeners;
 mod message;
 mod offers;
 mod options;
 mod peer;
 mod server;
 mod stdio;
+mod tasks;
 mod tools;
 
 use std::process::ExitCode;

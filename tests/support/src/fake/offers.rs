@@ -57,7 +57,11 @@ pub(crate) fn resource(params: &Value, modern: bool) -> Result<Value, Trouble> {
 
 fn tool_definitions(options: &Options) -> Vec<Value> {
     let has = |name: &&(&str, &str)| options.tools.is_empty() || options.tools.iter().any(|tool| tool == name.0);
-    let definition = |(name, about): &(&str, &str)| json!({ "name": name, "description": about, "inputSchema": { "type": "object" }, "x-odd": true });
+    let mut schema = json!({ "type": "object" });
+    if options.marked {
+        schema["properties"] = json!({ "text": { "type": "string", "x-mcp-header": "Text" } });
+    }
+    let definition = |(name, about): &(&str, &str)| json!({ "name": name, "description": about, "inputSchema": schema, "x-odd": true });
     tools::ALL.iter().filter(has).map(definition).collect()
 }
 

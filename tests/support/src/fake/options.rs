@@ -14,6 +14,9 @@ pub(crate) struct Options {
     /// The tools it has, such as `echo,fail`; all of them if not said.
     #[arg(long, value_delimiter = ',')]
     pub(crate) tools: Vec<String>,
+    /// Ask for the argument `text` of its tools to be repeated in the header `Mcp-Param-Text`.
+    #[arg(long)]
+    pub(crate) marked: bool,
     /// How many pages its lists come in.
     #[arg(long, default_value_t = 1)]
     pub(crate) pages: usize,

@@ -7,17 +7,19 @@ use serde_json::{Value, json};
 use tokio::task::{AbortHandle, JoinHandle};
 
 use crate::diary::Diary;
+use crate::listeners::Listeners;
 use crate::message::{LEGACY, MODERN, Message, Trouble};
-use crate::offers;
 use crate::options::{Eras, Options};
 use crate::peer::{Asks, Peer};
 use crate::tools::ToolCall;
+use crate::{offers, tasks};
 
 /// The server behind every transport.
 pub(crate) struct Server {
     pub(crate) options: Options,
     pub(crate) diary: Diary,
     pub(crate) asks: Arc<Asks>,
+    listeners: Listeners,
     running: Mutex<HashMap<String, AbortHandle>>,
     greeting: Mutex<Value>,
 }
@@ -28,6 +30,7 @@ impl Server {
             diary: Diary::new(options.diary.clone()),
             options,
             asks: Arc::default(),
+            listeners: Listeners::default(),
             running: Mutex::default(),
             greeting: Mutex::default(),
         }
@@ -54,6 +57,15 @@ impl Server {
             }
             ("ping", false) | ("logging/setLevel", false) => Ok("{}".to_owned()),
             ("server/discover", true) => Ok(cacheable(self.discovered(), true).to_string()),
+            ("subscriptions/listen", true) => {
+                let listened = self.listeners.listen(message, peer, || self.diary.note("listening"));
+                Ok(listened.await.to_string())
+            }
+            ("fake/change", _) => {
+                self.listeners.tell(params["what"].as_str().unwrap_or_default());
+                Ok(complete(json!({}), modern).to_string())
+            }
+            ("tasks/get" | "tasks/update" | "tasks/cancel", true) => Ok(tasks::answer(method, &params)?.to_string()),
             ("prompts/get", _) => Ok(complete(offers::prompt(&params)?, modern).to_string()),
             ("resources/read", _) => Ok(cacheable(offers::resource(&params, modern)?, modern).to_string()),
             ("tools/call", _) => self.call(message, params, modern, peer).await,
@@ -103,6 +115,9 @@ impl Server {
         if !self.options.tools.is_empty() && !self.options.tools.iter().any(|tool| tool == name) {
             return Err(Trouble::new(-32602, format!("Unknown tool: {name}")));
         }
+        if modern && name == tasks::TOOL {
+            return Ok(tasks::created(&params)?.to_string());
+        }
         let greeting = self.greeting.lock().unwrap_or_else(PoisonError::into_inner).clone();
         ToolCall { message, params, modern, greeting, peer, diary: &self.diary }.run().await
     }
@@ -115,7 +130,7 @@ impl Server {
         let versions = if self.options.era == Eras::Modern { vec![MODERN] } else { vec![MODERN, LEGACY] };
         json!({
             "supportedVersions": versions,
-            "capabilities": capabilities(),
+            "capabilities": with_tasks(capabilities()),
             "_meta": { "io.modelcontextprotocol/serverInfo": self.info() },
         })
     }
@@ -127,6 +142,11 @@ impl Server {
 
 fn capabilities() -> Value {
     json!({ "tools": { "listChanged": true }, "prompts": {}, "resources": { "subscribe": true }, "logging": {} })
+}
+
+fn with_tasks(mut capabilities: Value) -> Value {
+    capabilities["extensions"] = json!({ tasks::EXTENSION: {} });
+    capabilities
 }
 
 fn complete(mut result: Value, modern: bool) -> Value {

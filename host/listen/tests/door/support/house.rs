@@ -13,10 +13,9 @@ use cardea_chain::{
     RefusalKind, Role, Side, Stage, Subject, Target, Upstream,
 };
 use cardea_listen::{Generation, Limits, Settings, bind};
-use cardea_message::{ErrorObject, Id, Message, Method, Notification, Response, compose};
+use cardea_message::{ErrorObject, Id, Message, Method, Notification, Pointer, Response, compose, json};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
-use serde_json::json;
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -126,7 +125,8 @@ impl FakeServer {
     }
 
     fn said(&self) -> Response {
-        let result = json!({ "resultType": "complete", "content": [{ "type": "text", "text": self.name }] });
+        let result =
+            serde_json::json!({ "resultType": "complete", "content": [{ "type": "text", "text": self.name }] });
         response(compose::result(&Id::number(900), result.to_string().as_bytes()))
     }
 
@@ -174,6 +174,35 @@ impl FakeServer {
     }
 }
 
+impl FakeServer {
+    /// A subscription the server knows by an id of its own, and how it goes on.
+    fn subscribe(self: Arc<Self>, then: String) -> impl futures_util::Stream<Item = Result<Event, Fault>> + Send {
+        const META: &str = r#""_meta":{"io.modelcontextprotocol/subscriptionId":900}"#;
+        let say = |method: &str, params: &str| Ok(Event::Notification(notification(method, params)));
+        let honoured = format!(r#"{{"notifications":{{"toolsListChanged":true}},{META}}}"#);
+        let acknowledged = say("notifications/subscriptions/acknowledged", &honoured);
+        let changed = say("notifications/tools/list_changed", &format!("{{{META}}}"));
+        let end = || {
+            let result = format!(r#"{{"resultType":"complete",{META}}}"#);
+            Ok(Event::End(response(compose::result(&Id::number(900), result.as_bytes()))))
+        };
+        let guard = Dropped(Arc::clone(&self.dropped));
+        let rest = async move {
+            let _guard = guard;
+            match then.as_str() {
+                "end" => vec![changed, end()],
+                "wait" => {
+                    self.release.acquire().await.unwrap().forget();
+                    vec![end()]
+                }
+                "dead" => vec![Err(Fault::new(Side::Server, FaultKind::Unreachable, "The server is gone", "10.0.0.7"))],
+                _ => std::future::pending().await,
+            }
+        };
+        stream::once(std::future::ready(acknowledged)).chain(stream::once(rest).flat_map(stream::iter))
+    }
+}
+
 struct Dropped(Arc<Notify>);
 
 impl Drop for Dropped {
@@ -188,12 +217,17 @@ impl Upstream for Handle {
     fn open<'a>(&'a self, call: &'a Arc<Call>) -> BoxFuture<'a, Result<Exchange, Fault>> {
         self.0.calls.lock().unwrap().push(Arc::clone(call));
         if call.method == Method::SERVER_DISCOVER {
-            let discovered = json!({
+            let discovered = serde_json::json!({
                 "supportedVersions": ["2026-07-28"], "resultType": "complete", "ttlMs": 0, "cacheScope": "private",
                 "capabilities": { "tools": { "listChanged": true }, "logging": {} }, "instructions": "be kind",
                 "_meta": { "io.modelcontextprotocol/serverInfo": { "name": self.0.name, "version": "1" } },
             });
             return std::future::ready(Ok(Exchange::Composed(discovered.to_string().into()))).boxed();
+        }
+        if call.method == Method::SUBSCRIPTIONS_LISTEN {
+            let then = json::find_str(call.params(), &Pointer::parse("/notifications/then").unwrap()).unwrap();
+            let subscription = Arc::clone(&self.0).subscribe(then);
+            return std::future::ready(Ok(events(subscription))).boxed();
         }
         let name = call.native_name.as_deref().unwrap_or_default().to_owned();
         let server = Arc::clone(&self.0);
@@ -240,9 +274,9 @@ impl Directory for OneServer {
     }
 
     fn definition(&self, _call: &Call, _kind: ItemKind, id: &str) -> Option<Bytes> {
-        let region = json!({ "type": "string", "x-mcp-header": "Region" });
-        let schema = json!({ "type": "object", "properties": { "region": region } });
-        (id == "marked").then(|| json!({ "name": id, "inputSchema": schema }).to_string().into())
+        let region = serde_json::json!({ "type": "string", "x-mcp-header": "Region" });
+        let schema = serde_json::json!({ "type": "object", "properties": { "region": region } });
+        (id == "marked").then(|| serde_json::json!({ "name": id, "inputSchema": schema }).to_string().into())
     }
 
     fn session_ended(&self, session: &str) {
@@ -259,7 +293,7 @@ fn response(bytes: Bytes) -> Response {
 }
 
 fn progress(step: u32) -> Result<Event, Fault> {
-    let params = json!({ "progressToken": "p", "progress": step }).to_string();
+    let params = serde_json::json!({ "progressToken": "p", "progress": step }).to_string();
     Ok(Event::Notification(notification("notifications/progress", &params)))
 }
 
