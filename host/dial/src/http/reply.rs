@@ -17,7 +17,7 @@ use hyper::body::Incoming as Body;
 use sse_stream::{Sse, SseByteStream};
 use tokio::time::timeout;
 
-use crate::asks;
+use crate::asks::{self, OpenAsks};
 use crate::blame::Blame;
 use crate::http::cancel::Cancellation;
 use crate::http::client::{HttpClient, chain};
@@ -109,6 +109,7 @@ impl Reading<'_> {
             client: Arc::clone(self.client),
             id: self.id,
             answers: self.answers,
+            asks: OpenAsks::default(),
             used,
             limit,
             cancellation,
@@ -116,7 +117,7 @@ impl Reading<'_> {
         stream::unfold(Some(reader), |reader| async {
             let mut reader = reader?;
             let event = reader.next().await;
-            let goes_on = matches!(event, Some(Ok(Event::Notification(_))));
+            let goes_on = matches!(event, Some(Ok(Event::Notification(_) | Event::Ask(_))));
             if !goes_on {
                 // The end, or nothing to wait for any more: either way there is nothing left to cancel.
                 reader.cancellation.disarm();
@@ -138,6 +139,7 @@ struct Reader {
     client: Arc<HttpClient>,
     id: u64,
     answers: Option<Headers>,
+    asks: OpenAsks,
     /// Bytes that came since the last event.
     used: Arc<AtomicUsize>,
     limit: usize,
@@ -171,7 +173,7 @@ impl Reader {
     }
 
     /// One event; none if it says nothing about the call.
-    fn read(&self, event: Sse) -> Result<Option<Event>, Fault> {
+    fn read(&mut self, event: Sse) -> Result<Option<Event>, Fault> {
         let Some(data) = event.data.filter(|data| !data.is_empty()) else { return Ok(None) };
         if event.event.as_deref().is_some_and(|name| !name.is_empty() && name != "message") {
             return Ok(None);
@@ -181,11 +183,8 @@ impl Reader {
         }
         match Message::parse_reply(Bytes::from(data)) {
             Ok(Message::Response(response)) => Ok(self.end(response)),
-            Ok(Message::Notification(notification)) => Ok(Some(Event::Notification(notification))),
-            Ok(Message::Request(request)) => {
-                self.answer(&request);
-                Ok(None)
-            }
+            Ok(Message::Notification(notification)) => Ok(self.asks.pass(notification).map(Event::Notification)),
+            Ok(Message::Request(request)) => Ok(self.asked(&request)),
             Err(fault) => Err(self.blame().bad_reply(format!("an event is no message: {fault}"))),
         }
     }
@@ -198,10 +197,14 @@ impl Reader {
         None
     }
 
-    fn answer(&self, request: &Request) {
-        if let Some(headers) = &self.answers {
-            drop(self.client.aside(http::Method::POST, headers.clone(), asks::answer(request)));
+    fn asked(&mut self, request: &Request) -> Option<Event> {
+        let headers = self.answers.clone()?;
+        let client = Arc::clone(&self.client);
+        if !request.method.is_ask() {
+            drop(client.aside(http::Method::POST, headers, asks::answer(request)));
+            return None;
         }
+        self.asks.open(request, |answer| async move { client.answer(headers, answer).await }).map(Event::Ask)
     }
 
     fn blame(&self) -> &Blame {
