@@ -4,6 +4,7 @@ use std::future::Future;
 
 use bytes::Bytes;
 use cardea_chain::{Answered, Ask};
+use cardea_message::meta::{self, Meta, MetaEdit};
 use cardea_message::{ErrorObject, Id, Message, Method, Notification, Pointer, Request, Splice, compose, error, json};
 use tokio::task::AbortHandle;
 
@@ -42,7 +43,7 @@ impl OpenAsks {
     {
         self.0.retain(|open| !open.waiting.is_finished());
         let (id, method) = (request.id.clone(), request.method.clone());
-        let (ask, answered) = Ask::new(method.clone(), request.params());
+        let (ask, answered) = Ask::new(method.clone(), request.params().map(|params| without_token(&params)));
         let ours = ask.id;
         let task = tokio::spawn(async move {
             let answer = answered.await.map_or_else(|_| refusal(&id, &method), |answered| message(&id, answered));
@@ -75,6 +76,11 @@ impl OpenAsks {
             _ => None,
         }
     }
+}
+
+/// No road leads a client's progress with an answer to its server, so none is asked for.
+fn without_token(params: &Bytes) -> Bytes {
+    Meta::of(Some(params)).edited(&MetaEdit { remove: vec![meta::PROGRESS_TOKEN.into()], ..MetaEdit::default() })
 }
 
 fn message(id: &Id, answered: Answered) -> Bytes {

@@ -133,6 +133,9 @@ impl Opening {
         line.connection.settle(version);
         let initialized = compose::notification(Method::INITIALIZED.as_str(), None);
         self.within("notifications/initialized", line.connection.tell(initialized)).await??;
+        if !whose.is_nobody() {
+            line.connection.listen().await;
+        }
         let mut session = self.session(line, greeting);
         session.introduced = whose.clone();
         Ok(session)

@@ -39,6 +39,11 @@ pub(crate) trait Connection: Send + Sync + 'static {
     /// `initialize` has settled on a legacy version: from here on this is a session.
     fn settle(&self, version: Version);
 
+    /// From here on, what the server asks is heard wherever it may ask it.
+    fn listen(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
     /// False once nothing can be sent on it any more.
     fn is_open(&self) -> bool;
 

@@ -12,6 +12,7 @@ use cardea_message::ErrorObject;
 use common::fake_http::{Events, FakeHttp, Reply, Seen, event};
 use common::{able, answering, ask, legacy_in, modern, told, tool};
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 fn dial(fake: &FakeHttp) -> HttpServer {
     HttpServer::new(HttpSpec::new("fake", fake.url.clone())).unwrap()
@@ -50,7 +51,9 @@ async fn asking(asks: Vec<Value>) -> FakeHttp {
 }
 
 fn question(asks: &[Value], number: usize) -> Value {
-    json!({ "jsonrpc": "2.0", "id": format!("q{number}"), "method": asks[number]["method"], "params": asks[number]["params"] })
+    let mut params = asks[number]["params"].clone();
+    params["_meta"] = json!({ "progressToken": number });
+    json!({ "jsonrpc": "2.0", "id": format!("q{number}"), "method": asks[number]["method"], "params": params })
 }
 
 fn form() -> Value {
@@ -158,6 +161,59 @@ async fn a_server_can_take_its_question_back() {
     assert_eq!(said.notifications.len(), 1, "{:?}", said.notifications);
     assert_eq!(said.notifications[0]["params"]["requestId"], said.asks[0]["id"]);
     common::until(|| kept[0].is_withdrawn()).await;
+}
+
+/// A legacy server that asks on the session's own stream, and answers its one call in JSON.
+async fn asking_beside() -> FakeHttp {
+    let (stream, answered) = (Arc::<Mutex<Option<Events>>>::default(), Arc::new(Notify::new()));
+    FakeHttp::start(move |seen| {
+        let (stream, answered) = (Arc::clone(&stream), Arc::clone(&answered));
+        async move {
+            match seen.method() {
+                "server/discover" => seen.error(-32601, "unknown").status(400),
+                "initialize" => seen.initialized("s"),
+                "tools/call" if seen.body["params"]["name"] == "quiet" => std::future::pending().await,
+                "tools/call" => {
+                    stream.lock().unwrap().as_ref().unwrap().send(event(&question(&[form()], 0))).unwrap();
+                    answered.notified().await;
+                    seen.result(json!({ "done": 1 }))
+                }
+                "" if seen.http == http::Method::GET => {
+                    let (reply, events) = Reply::events();
+                    *stream.lock().unwrap() = Some(events);
+                    reply
+                }
+                "" if seen.http == http::Method::POST => {
+                    answered.notify_one();
+                    Reply::empty(202)
+                }
+                _ => Reply::empty(202),
+            }
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn what_a_server_asks_beside_its_calls_is_put_to_the_one_that_runs() {
+    let fake = asking_beside().await;
+    let server = dial(&fake);
+    let said = answering(&server, old_client(), accept).await.unwrap();
+    assert_eq!((said.asks.len(), &said.result()["done"]), (1, &json!(1)));
+    let get = fake.wait_for(|seen| seen.http == http::Method::GET).await;
+    assert_eq!(get.header("mcp-session-id"), Some("s"));
+    let answer = fake.wait_for(|seen| seen.body["id"] == "q0").await;
+    assert_eq!(answer.body["result"], json!({ "action": "accept" }));
+
+    let quiet = able(legacy_in("c1", "tools/call", json!({ "name": "quiet" })), all());
+    let both = async {
+        fake.wait_for(|seen| seen.body["params"]["name"] == "quiet").await;
+        ask(&server, old_client()).await.unwrap().asks.len()
+    };
+    tokio::select! {
+        _ = ask(&server, quiet) => panic!("it never answers"),
+        asks = both => assert_eq!(asks, 0, "whose question it is, nobody knows"),
+    }
 }
 
 #[tokio::test]

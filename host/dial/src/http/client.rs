@@ -86,6 +86,11 @@ impl HttpClient {
         })
     }
 
+    /// Asks for the stream of a session, and yields the head of the response.
+    pub(crate) async fn get(&self, headers: Headers) -> Result<Response<Incoming>, hyper_util::client::legacy::Error> {
+        self.send(Method::GET, headers, Bytes::new()).await
+    }
+
     /// Sends a request nobody waits for, unless too many are under way already. The task ends when it is answered.
     pub(crate) fn aside(
         self: &Arc<Self>,

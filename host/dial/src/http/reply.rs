@@ -41,7 +41,7 @@ impl Reading<'_> {
         mut cancellation: Cancellation,
     ) -> Result<Incoming, Failure> {
         let status = response.status();
-        if status.is_success() && has_type(&response, "text/event-stream") {
+        if is_event_stream(&response) {
             let blame = self.client.blame.clone();
             let events = self.events(response.into_body(), cancellation);
             return Incoming::settled(events, &blame).await.map_err(|fault| FailureKind::Other.with(fault));
@@ -101,7 +101,8 @@ impl Reading<'_> {
         }
     }
 
-    fn events(self, body: Body, cancellation: Cancellation) -> BoxStream<'static, Result<Event, Fault>> {
+    /// The events of a body, up to the end of the request.
+    pub(crate) fn events(self, body: Body, cancellation: Cancellation) -> BoxStream<'static, Result<Event, Fault>> {
         let limit = self.client.max_message_bytes();
         let used = Arc::new(AtomicUsize::new(0));
         let reader = Reader {
@@ -244,6 +245,11 @@ const OF_THE_CALL: [i64; 3] = [error::METHOD_NOT_FOUND, error::INVALID_PARAMS, e
 
 fn names_session(words: &[u8]) -> bool {
     words.to_ascii_lowercase().windows(7).any(|window| window == b"session")
+}
+
+/// Whether a response tells events.
+pub(crate) fn is_event_stream(response: &http::Response<Body>) -> bool {
+    response.status().is_success() && has_type(response, "text/event-stream")
 }
 
 fn has_type(response: &http::Response<Body>, wanted: &str) -> bool {
