@@ -18,9 +18,12 @@ fn dial(fake: &FakeHttp) -> HttpServer {
     HttpServer::new(HttpSpec::new("fake", fake.url.clone())).unwrap()
 }
 
+/// A call's stream, its id, and the answers so far.
+type UnderWay = (Events, Value, Vec<Value>);
+
 /// A legacy server whose tool asks one thing after the other under the ids `q0`, `q1`, …, and ends with all answers.
 async fn asking(asks: Vec<Value>) -> FakeHttp {
-    let under_way: Arc<Mutex<Option<(Events, Value, Vec<Value>)>>> = Arc::default();
+    let under_way = Arc::<Mutex<Option<UnderWay>>>::default();
     FakeHttp::start(move |seen| {
         let reply = match seen.method() {
             "server/discover" => seen.error(-32601, "unknown").status(400),

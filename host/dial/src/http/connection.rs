@@ -14,6 +14,7 @@ use crate::http::cancel::Cancellation;
 use crate::http::client::HttpClient;
 use crate::http::listening::{Listening, beside};
 use crate::http::reply::Reading;
+use crate::parked::may_ask;
 use crate::wire::{Connection, Failure, Headers, Incoming, Outgoing};
 
 const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
@@ -43,7 +44,8 @@ impl HttpConnection {
     }
 
     async fn send(&self, request: Outgoing) -> Result<Incoming, Failure> {
-        let asks = self.listening.get().and_then(|listening| listening.join(request.id));
+        let listening = self.listening.get().filter(|_| may_ask(&request.method));
+        let asks = listening.and_then(|listening| listening.join(request.id));
         let (client, session) = (Arc::clone(&self.client), Arc::clone(&self.session));
         let exchange = exchange(client, session, self.session_headers(), self.version.get().is_some(), request);
         match asks {
