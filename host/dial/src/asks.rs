@@ -122,7 +122,10 @@ mod tests {
 
     fn to(sent: &mpsc::UnboundedSender<Bytes>) -> impl FnOnce(Bytes) -> std::future::Ready<()> + Send + 'static {
         let sent = sent.clone();
-        move |answer| std::future::ready(sent.send(answer).unwrap())
+        move |answer| {
+            sent.send(answer).unwrap();
+            std::future::ready(())
+        }
     }
 
     #[tokio::test]
