@@ -14,7 +14,7 @@ use crate::wire::{Connection, Said};
 
 /// Calls that may wait at one address of a server, and how many of them may be one subject's.
 const MOST: usize = 1024;
-const MOST_OF_A_SUBJECT: usize = 32;
+const MOST_OF_A_SUBJECT: usize = 256;
 
 /// A call that waits for its client's answer.
 pub(crate) struct Parked<C> {

@@ -291,7 +291,7 @@ async fn parked_calls_are_bounded_in_time_and_number() {
     fake.wait_for(|seen| seen.method() == "notifications/cancelled").await;
     let fault = ask(&server, again(&late, &json!({}))).await.unwrap_err();
     assert_eq!(fault.kind, FaultKind::InvalidParams, "{fault}");
-    for _ in 0..32 {
+    for _ in 0..256 {
         asked(&server).await;
     }
     assert_eq!(ask(&server, new_client()).await.unwrap_err().kind, FaultKind::Overloaded);
