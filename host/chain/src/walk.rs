@@ -18,7 +18,7 @@ use crate::{
 const LIST_BATCH: usize = 512;
 
 impl Chain {
-    /// Walks a call to its end; `admitted` are room 2's steps, for the record. Notifications leave through `outlet` on the way. Dropping the future cancels the call
+    /// Walks a call to its end; `admitted` are room 2's steps, for the record. Notifications and asks leave through `outlet` on the way. Dropping the future cancels the call
     /// at the server and records it as cancelled.
     pub async fn walk(&self, call: Arc<Call>, admitted: Vec<Step>, outlet: &Outlet) -> Reply {
         let mut walk = Walk {
@@ -135,7 +135,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Opens the exchange, lets notifications out, waits for the end. The deadline of a subscription is for its
+    /// Opens the exchange, lets notifications and asks out, waits for the end. The deadline of a subscription is for its
     /// acknowledgement; from there on it lasts as long as both sides do.
     async fn exchange(&self, endpoint: &Endpoint) -> Result<Reply, Fault> {
         let mut deadline = self.call.deadline;
@@ -156,6 +156,10 @@ impl Walk<'_> {
                     }
                     self.outlet.send(notification).await;
                 }
+                Some(Ok(Event::Ask(ask))) => match self.outlet.ask(ask).await {
+                    true => deadline.hold(),
+                    false => deadline.extend(),
+                },
                 Some(Ok(Event::End(response))) => return Ok(Reply::from_server(response)),
                 Some(Err(fault)) => return Err(fault),
                 None => return Err(ended_early(whom)),

@@ -39,6 +39,11 @@ pub(crate) trait Connection: Send + Sync + 'static {
     /// `initialize` has settled on a legacy version: from here on this is a session.
     fn settle(&self, version: Version);
 
+    /// From here on, what the server asks is heard wherever it may ask it.
+    fn listen(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
     /// False once nothing can be sent on it any more.
     fn is_open(&self) -> bool;
 
@@ -66,9 +71,12 @@ pub(crate) type Headers = Vec<(HeaderName, HeaderValue)>;
 pub(crate) enum Incoming {
     /// The end at once.
     Ended(Response),
-    /// Notifications first, the end last. Progress tokens are the gateway's.
-    Open(BoxStream<'static, Result<Event, Fault>>),
+    /// Notifications and asks first, the end last. Progress tokens are the gateway's.
+    Open(Said),
 }
+
+/// What a server says about a request, as it says it.
+pub(crate) type Said = BoxStream<'static, Result<Event, Fault>>;
 
 /// A request that got nothing back.
 #[derive(Clone, Debug)]
@@ -101,10 +109,7 @@ impl FailureKind {
 
 impl Incoming {
     /// The same, with the first event looked at: most calls end without a notification and cost no stream.
-    pub(crate) async fn settled(
-        mut events: BoxStream<'static, Result<Event, Fault>>,
-        blame: &Blame,
-    ) -> Result<Self, Fault> {
+    pub(crate) async fn settled(mut events: Said, blame: &Blame) -> Result<Self, Fault> {
         match events.next().await {
             Some(Ok(Event::End(response))) => Ok(Self::Ended(response)),
             Some(Ok(event)) => Ok(Self::Open(stream::iter([Ok(event)]).chain(events).boxed())),
@@ -113,7 +118,15 @@ impl Incoming {
         }
     }
 
-    /// The end, with what is said before it passed over.
+    /// All of it as a stream.
+    pub(crate) fn into_events(self) -> Said {
+        match self {
+            Self::Ended(response) => stream::iter([Ok(Event::End(response))]).boxed(),
+            Self::Open(events) => events,
+        }
+    }
+
+    /// The end, with what is said before it passed over. Whatever is asked in between is refused.
     pub(crate) async fn end(self, blame: &Blame) -> Result<Response, Fault> {
         let mut events = match self {
             Self::Ended(response) => return Ok(response),

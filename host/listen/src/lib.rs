@@ -24,6 +24,7 @@ mod modern;
 mod outgoing;
 mod parameters;
 mod peers;
+mod questions;
 mod repoll;
 mod respond;
 mod session;

@@ -19,7 +19,7 @@ pub(crate) fn begin(
     asked: &Asked,
     holds: Holds,
     leaving: CancellationToken,
-) -> (impl Future<Output = Reply> + Send + 'static, mpsc::Receiver<Box<Notification>>) {
+) -> (impl Future<Output = Reply> + Send + 'static, mpsc::Receiver<Box<Message>>) {
     let (walk, said) = walking::begin(visit, call, asked, holds);
     let (outlet, notes) = Outlet::new(OUTLET);
     (relayed(walk, said, outlet, asked.id.clone(), leaving), notes)
@@ -28,7 +28,7 @@ pub(crate) fn begin(
 /// The walk to its end, and on the way what the server says, under the client's id.
 async fn relayed(
     walk: impl Future<Output = Reply>,
-    mut said: mpsc::Receiver<Box<Notification>>,
+    mut said: mpsc::Receiver<Box<Message>>,
     outlet: Outlet,
     id: Id,
     leaving: CancellationToken,
@@ -39,7 +39,7 @@ async fn relayed(
         tokio::select! {
             biased;
             reply = &mut walk => break reply,
-            Some(notification) = said.recv() => send(&outlet, &notification, &id).await,
+            Some(message) = said.recv() => send(&outlet, &message, &id).await,
             // The walk sees that nobody reads on, and ends the subscription at the server.
             () = leaving.cancelled(), if !left => {
                 left = true;
@@ -47,8 +47,8 @@ async fn relayed(
             }
         }
     };
-    while let Ok(notification) = said.try_recv() {
-        send(&outlet, &notification, &id).await;
+    while let Ok(message) = said.try_recv() {
+        send(&outlet, &message, &id).await;
     }
     match reply.result() {
         Some(result) => reply.with_document(named(Some(&result), &id)),
@@ -56,8 +56,11 @@ async fn relayed(
     }
 }
 
-async fn send(outlet: &Outlet, notification: &Notification, id: &Id) {
-    if let Some(notification) = renamed(notification, id) {
+/// A subscription is told, not asked: its outlet has nobody behind it, and no ask comes this way.
+async fn send(outlet: &Outlet, message: &Message, id: &Id) {
+    if let Message::Notification(notification) = message
+        && let Some(notification) = renamed(notification, id)
+    {
         outlet.send(notification).await;
     }
 }

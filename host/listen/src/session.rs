@@ -14,6 +14,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::questions::Questions;
+
 /// Header that names a session.
 pub(crate) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 
@@ -53,6 +55,8 @@ pub(crate) struct Facts {
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) facts: Facts,
+    /// What servers have asked the client.
+    pub(crate) questions: Questions,
     state: Mutex<State>,
     _place: Place,
 }
@@ -87,7 +91,10 @@ impl Sessions {
     pub(crate) fn open(&self, facts: Facts, place: Place) {
         let state = State { used: Instant::now(), log_level: None, running: HashMap::new() };
         let id = Arc::clone(&facts.id);
-        self.open.insert(id, Arc::new(Session { facts, state: Mutex::new(state), _place: place }));
+        self.open.insert(
+            id,
+            Arc::new(Session { facts, questions: Questions::default(), state: Mutex::new(state), _place: place }),
+        );
     }
 
     /// The session of that id at that endpoint, if it is this subject's; to anybody else there is no such session.
@@ -160,6 +167,7 @@ impl Session {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        self.session.questions.forget(&self.id);
         let mut state = self.session.state();
         state.running.remove(&self.id);
         state.used = Instant::now();

@@ -1,12 +1,12 @@
 //! A conversation with one process.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use cardea_chain::{Event, Fault};
-use cardea_message::{Message, Method, Notification, Response, Version, compose};
+use cardea_message::{Message, Method, Notification, Request, Response, Version, compose};
 use futures_util::FutureExt;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
@@ -16,13 +16,14 @@ use tokio::process::{ChildStdin, ChildStdout};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use crate::asks::{self, OpenAsks};
 use crate::blame::Blame;
 use crate::child::lines::{Line, next_line};
 use crate::child::process::Process;
 use crate::child::restart::Restart;
 use crate::child::switchboard::{Awaited, Switchboard};
 use crate::wire::{Connection, Failure, FailureKind, Incoming, Outgoing, ended_early};
-use crate::{ChildSpec, asks, subscription, translate};
+use crate::{ChildSpec, subscription, translate};
 
 /// Messages that may wait for the process to read.
 const OUTBOX: usize = 256;
@@ -36,6 +37,7 @@ pub(crate) struct ChildConnection {
 
 struct Shared {
     board: Switchboard,
+    asks: Mutex<OpenAsks>,
     outbox: mpsc::Sender<Bytes>,
     process: Process,
     restart: Arc<Restart>,
@@ -56,6 +58,7 @@ impl ChildConnection {
         let (outbox, outgoing) = mpsc::channel(OUTBOX);
         let shared = Arc::new(Shared {
             board: Switchboard::new(),
+            asks: Mutex::default(),
             outbox,
             process,
             restart: Arc::clone(restart),
@@ -152,6 +155,7 @@ impl Shared {
         match Message::parse_reply(line) {
             Ok(Message::Response(response)) => self.end(response),
             Ok(Message::Notification(notification)) => self.notify(notification),
+            Ok(Message::Request(request)) if request.method.is_ask() => self.asked(&request),
             Ok(Message::Request(request)) => self.post(asks::answer(&request)),
             Err(_) if blank => {}
             // Programs print all sorts of things on the wrong stream; one stray line must not end every session.
@@ -173,11 +177,12 @@ impl Shared {
     }
 
     fn notify(&self, notification: Notification) {
+        let Some(notification) = self.asks().pass(notification) else { return };
         let subscription = subscription::id_of(&notification);
         let told = match notification.method.as_str() {
             "notifications/progress" => self.told(translate::progress_token(&notification), notification),
             "notifications/cancelled" => self.told(subscription::cancelled(&notification), notification),
-            _ => self.board.notify(subscription, notification),
+            _ => self.board.say(subscription, Event::Notification(notification)),
         };
         if told {
             return;
@@ -190,13 +195,27 @@ impl Shared {
 
     /// Tells a call of what names it and could be about no other.
     fn told(&self, id: Option<u64>, notification: Notification) -> bool {
-        id.is_some_and(|id| self.board.notify(Some(id), notification))
+        id.is_some_and(|id| self.board.say(Some(id), Event::Notification(notification)))
     }
 
     /// Tells the process that nobody waits for a reply any more.
     fn cancel(&self, id: u64) {
         let params = format!(r#"{{"requestId":{id},"reason":"the client left"}}"#);
         self.post(compose::notification(Method::CANCELLED.as_str(), Some(params.as_bytes())));
+    }
+
+    /// Which call an ask belongs to cannot be known, unless only one waits; any other is dropped, and so refused.
+    fn asked(&self, request: &Request) {
+        let outbox = self.outbox.clone();
+        // A process that has ended waits for no answer.
+        let send = |answer| async move { drop(outbox.send(one_line(answer)).await) };
+        if let Some(ask) = self.asks().open(request, send) {
+            self.board.say(None, Event::Ask(ask));
+        }
+    }
+
+    fn asks(&self) -> MutexGuard<'_, OpenAsks> {
+        self.asks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whose answer an oversized line is cannot be known, unless only one call waits.
@@ -233,15 +252,13 @@ impl Ongoing {
             if end.is_none() {
                 tokio::select! {
                     biased;
-                    Some(notification) = awaited.notifications.recv() => {
-                        return Some((Ok(Event::Notification(notification)), Some((call, awaited, None))));
-                    }
+                    Some(said) = awaited.said.recv() => return Some((Ok(said), Some((call, awaited, None)))),
                     ended = &mut awaited.end => end = Some(ended.unwrap_or_else(|_| Err(ended_early(&call.shared.blame)))),
                 }
             }
             // What was said before the end is said first.
-            if let Ok(notification) = awaited.notifications.try_recv() {
-                return Some((Ok(Event::Notification(notification)), Some((call, awaited, end))));
+            if let Ok(said) = awaited.said.try_recv() {
+                return Some((Ok(said), Some((call, awaited, end))));
             }
             end.map(|end| (end.map(Event::End), None))
         })

@@ -44,7 +44,7 @@ pub(crate) struct HttpClient {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     spec: HttpSpec,
     pub(crate) blame: Blame,
-    /// Bounds the messages nobody waits for: cancellations, ends of sessions, answers to asks.
+    /// Bounds the messages nobody waits for: cancellations, ends of sessions, answers to pings.
     asides: Arc<Semaphore>,
 }
 
@@ -92,6 +92,11 @@ impl HttpClient {
         })
     }
 
+    /// Asks for the stream of a session, and yields the head of the response.
+    pub(crate) async fn get(&self, headers: Headers) -> Result<Response<Incoming>, hyper_util::client::legacy::Error> {
+        self.send(Method::GET, headers, Bytes::new()).await
+    }
+
     /// Sends a request nobody waits for, unless too many are under way already. The task ends when it is answered.
     pub(crate) fn aside(
         self: &Arc<Self>,
@@ -113,6 +118,14 @@ impl HttpClient {
             }
             drop(permit);
         }))
+    }
+
+    /// Sends the answer to an ask. Unlike an [`aside`](Self::aside) it is never left out: a call waits for it.
+    pub(crate) async fn answer(&self, headers: Headers, body: Bytes) {
+        match timeout(ASIDE_TIMEOUT, self.send(Method::POST, headers, body)).await {
+            Ok(Ok(response)) if response.status().is_success() => {}
+            _ => tracing::warn!(server = %self.blame.server(), "the answer to what the server asked was not taken"),
+        }
     }
 
     async fn send(

@@ -12,7 +12,9 @@ use http::{HeaderName, HeaderValue};
 
 use crate::http::cancel::Cancellation;
 use crate::http::client::HttpClient;
+use crate::http::listening::{Listening, beside};
 use crate::http::reply::Reading;
+use crate::parked::may_ask;
 use crate::wire::{Connection, Failure, Headers, Incoming, Outgoing};
 
 const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
@@ -22,9 +24,11 @@ const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-versi
 pub(crate) struct HttpConnection {
     client: Arc<HttpClient>,
     /// As the response to `initialize` gave it.
-    session: OnceLock<HeaderValue>,
+    session: Arc<OnceLock<HeaderValue>>,
     /// As `initialize` settled it: set in the legacy era only.
     version: OnceLock<Version>,
+    /// Set where the server may ask the client something.
+    listening: OnceLock<Listening>,
     closed: AtomicBool,
 }
 
@@ -32,35 +36,22 @@ impl HttpConnection {
     pub(crate) fn new(client: &Arc<HttpClient>) -> Self {
         Self {
             client: Arc::clone(client),
-            session: OnceLock::new(),
+            session: Arc::default(),
             version: OnceLock::new(),
+            listening: OnceLock::new(),
             closed: AtomicBool::new(false),
         }
     }
 
     async fn send(&self, request: Outgoing) -> Result<Incoming, Failure> {
-        let mut headers = self.session_headers();
-        let mut cancellation = match self.version.get() {
-            Some(_) => Cancellation::of(&self.client, headers.clone(), request.id),
-            None => Cancellation::none(),
-        };
-        let answers = self.version.get().map(|_| headers.clone());
-        headers.extend(request.headers);
-        let response = match self.client.post(headers, request.body).await {
-            Ok(response) => response,
-            Err(failure) => {
-                cancellation.disarm();
-                return Err(failure);
-            }
-        };
-        if request.method == Method::INITIALIZE
-            && let Some(session) = response.headers().get(&SESSION_ID)
-        {
-            self.session.get_or_init(|| session.clone());
+        let listening = self.listening.get().filter(|_| may_ask(&request.method));
+        let asks = listening.and_then(|listening| listening.join(request.id));
+        let (client, session) = (Arc::clone(&self.client), Arc::clone(&self.session));
+        let exchange = exchange(client, session, self.session_headers(), self.version.get().is_some(), request);
+        match asks {
+            Some(asks) => beside(exchange.boxed(), asks).await,
+            None => exchange.await,
         }
-        let reading =
-            Reading { client: &self.client, id: request.id, answers, in_session: self.session.get().is_some() };
-        reading.reply(response, cancellation).await
     }
 
     fn session_headers(&self) -> Headers {
@@ -74,6 +65,36 @@ impl HttpConnection {
         }
         headers
     }
+}
+
+/// Sends a request and reads its reply, up to its end or its first event.
+async fn exchange(
+    client: Arc<HttpClient>,
+    session: Arc<OnceLock<HeaderValue>>,
+    mut headers: Headers,
+    legacy: bool,
+    request: Outgoing,
+) -> Result<Incoming, Failure> {
+    let answers = legacy.then(|| headers.clone());
+    let mut cancellation = match legacy {
+        true => Cancellation::of(&client, headers.clone(), request.id),
+        false => Cancellation::none(),
+    };
+    headers.extend(request.headers);
+    let response = match client.post(headers, request.body).await {
+        Ok(response) => response,
+        Err(failure) => {
+            cancellation.disarm();
+            return Err(failure);
+        }
+    };
+    if request.method == Method::INITIALIZE
+        && let Some(given) = response.headers().get(&SESSION_ID)
+    {
+        session.get_or_init(|| given.clone());
+    }
+    let reading = Reading { client: &client, id: request.id, answers, in_session: session.get().is_some() };
+    reading.reply(response, cancellation).await
 }
 
 impl Connection for HttpConnection {
@@ -97,12 +118,24 @@ impl Connection for HttpConnection {
         self.version.get_or_init(|| version);
     }
 
+    fn listen(&self) -> BoxFuture<'_, ()> {
+        async {
+            let listening = Listening::open(&self.client, self.session_headers()).await;
+            // A session begins once, so nobody listens yet.
+            drop(self.listening.set(listening));
+        }
+        .boxed()
+    }
+
     fn is_open(&self) -> bool {
         !self.closed.load(Ordering::Relaxed)
     }
 
     fn close(&self) -> BoxFuture<'static, ()> {
         let first = !self.closed.swap(true, Ordering::Relaxed);
+        if let Some(listening) = self.listening.get() {
+            listening.stop();
+        }
         let ended = (first && self.session.get().is_some())
             .then(|| self.client.aside(http::Method::DELETE, self.session_headers(), Bytes::new()))
             .flatten();
