@@ -4,6 +4,7 @@ mod cancel;
 mod client;
 mod connection;
 mod reply;
+mod resume;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -6,4 +6,5 @@ mod hostile;
 mod legacy;
 mod life;
 mod modern;
+mod streams;
 mod support;
