@@ -21,7 +21,7 @@ pub struct ClientSession {
 }
 
 impl ClientSession {
-    /// A session whose client can be told things outside calls.
+    /// A session whose client can be told things outside calls. From a text alone, it is one that cannot.
     pub fn new(id: Arc<str>, listener: Arc<dyn Listener>) -> Self {
         Self { id, listener: Some(listener) }
     }

@@ -1,10 +1,12 @@
 //! A back door: everything about calling a server that does not depend on what leads there.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
-use cardea_chain::{Call, Exchange, Fault, FaultKind, Health};
+use bytes::Bytes;
+use cardea_chain::{Call, Exchange, Fault, FaultKind, Health, Listener};
 use cardea_message::{Era, Method};
 use futures_util::future::join_all;
 use futures_util::{FutureExt, StreamExt};
@@ -16,6 +18,7 @@ use crate::greeting::Greeting;
 use crate::probe::Opening;
 use crate::session::Session;
 use crate::sessions::{Key, Sessions};
+use crate::subscriptions::{Follower, Subscriptions};
 use crate::wire::{Connection, FailureKind, Transport};
 
 /// A back door to one address of one server.
@@ -25,6 +28,8 @@ pub(crate) struct Door<T: Transport> {
     policy: SessionPolicy,
     idle_timeout: Duration,
     sessions: Sessions<T::Connection>,
+    /// By session of a client.
+    subscriptions: Mutex<HashMap<Arc<str>, Arc<Subscriptions>>>,
     verdict: Mutex<Option<Flight<Verdict<T::Connection>>>>,
     settled: ArcSwapOption<Settled<T::Connection>>,
     health: Mutex<Health>,
@@ -63,6 +68,7 @@ impl<T: Transport> Door<T> {
             idle_timeout: terms.idle_timeout,
             sessions: Sessions::new(terms.max_sessions, &blame),
             opening: terms.opening,
+            subscriptions: Mutex::default(),
             verdict: Mutex::default(),
             settled: ArcSwapOption::empty(),
             health: Mutex::new(Health::Unknown),
@@ -97,6 +103,7 @@ impl<T: Transport> Door<T> {
 
     /// Closes what was kept for one session of a client.
     pub(crate) fn session_ended(&self, session: &str) {
+        locked(&self.subscriptions).remove(session);
         for ended in self.sessions.take_client(session) {
             drop(ended.line.connection.close());
         }
@@ -116,7 +123,7 @@ impl<T: Transport> Door<T> {
             None => {
                 let verdict = self.verdict().await?;
                 if call.method == Method::SERVER_DISCOVER {
-                    return Ok(Exchange::Composed(verdict.greeting.discovered.clone()));
+                    return Ok(Exchange::Composed(self.introduction(&verdict.greeting, call)));
                 }
                 let until = verdict.until;
                 let (key, session) = self.session(call, verdict).await?;
@@ -126,6 +133,7 @@ impl<T: Transport> Door<T> {
                 (key, session)
             }
         };
+        self.follow(&session, call).await;
         let mut outcome = session.call(call).await;
         if let (Err(failure), Some(key)) = (&outcome, &key)
             && failure.kind == FailureKind::SessionUnknown
@@ -134,6 +142,7 @@ impl<T: Transport> Door<T> {
             tracing::info!(server = %self.blame.server(), "session expired at the server, opening another");
             self.sessions.give_up(key, &session);
             let (_, renewed) = self.session(call, self.verdict().await?).await?;
+            self.follow(&renewed, call).await;
             outcome = renewed.call(call).await;
         }
         match outcome {
@@ -148,6 +157,27 @@ impl<T: Transport> Door<T> {
                 Err(failure.fault)
             }
         }
+    }
+
+    /// What a server is said to be: that it tells of changes, only to those to whom they can be told.
+    fn introduction(&self, greeting: &Greeting, call: &Call) -> Bytes {
+        let with_changes = greeting.with_changes.as_ref().filter(|_| self.listener(greeting.era, call).is_some());
+        with_changes.unwrap_or(&greeting.discovered).clone()
+    }
+
+    /// Who hears what a server says outside calls: the one client that its session is for, and nobody if it is for several.
+    fn listener<'c>(&self, era: Era, call: &'c Call) -> Option<(&'c Arc<str>, &'c Arc<dyn Listener>)> {
+        let session = call.client.session.as_ref()?;
+        let alone = era == Era::Legacy && self.policy == SessionPolicy::Client;
+        session.listener().filter(|_| alone).map(|listener| (session.id(), listener))
+    }
+
+    async fn follow(&self, session: &Session<T::Connection>, call: &Call) {
+        let Some((id, listener)) = self.listener(session.greeting.era, call).filter(|_| !session.is_followed()) else {
+            return;
+        };
+        let subscriptions = Arc::clone(locked(&self.subscriptions).entry(Arc::clone(id)).or_default());
+        session.follow(Follower { listener: Arc::clone(listener), subscriptions }).await;
     }
 
     /// The connection to a modern server, which all calls share, as the last call found it: no lock and no wait.

@@ -14,6 +14,8 @@ pub(crate) struct Greeting {
     pub(crate) era: Era,
     /// The result of `server/discover`, without what is not bridged.
     pub(crate) discovered: Bytes,
+    /// The same with what it declares to tell a session outside calls; none if it declares nothing of the kind.
+    pub(crate) with_changes: Option<Bytes>,
     /// Whether it takes `logging/setLevel`, or a log level.
     pub(crate) logs: bool,
     /// Its `serverInfo`.
@@ -51,7 +53,7 @@ impl Greeting {
     }
 
     fn compose(era: Era, text: Vec<u8>, server_info: Option<Bytes>) -> Option<Self> {
-        let mut text = without(text, &UNBRIDGED);
+        let mut text = without(text, &["/capabilities/tasks"]);
         text = json::remove(&text, &tasks_extension(at("/capabilities"))).unwrap_or(text);
         text = json::set(&text, &at("/supportedVersions"), format!("[{}]", latest()).as_bytes()).ok()?;
         for (pointer, value) in DEFAULTS {
@@ -60,8 +62,12 @@ impl Greeting {
             }
         }
         let ttl = json::find(&text, &at("/ttlMs")).and_then(|span| std::str::from_utf8(&text[span]).ok()?.parse().ok());
+        let tells = era == Era::Legacy && CHANGES.iter().any(|pointer| json::find(&text, &at(pointer)).is_some());
+        let with_changes = tells.then(|| copy(&text));
+        let text = without(text, &CHANGES);
         Some(Self {
             era,
+            with_changes,
             logs: json::find(&text, &at("/capabilities/logging")).is_some(),
             server_info,
             ttl: Duration::from_millis(ttl.unwrap_or_default()),
@@ -76,13 +82,12 @@ pub(crate) fn legacy_version(text: &str) -> Option<Version> {
     Version::parse(named).filter(|version| version.era() == Era::Legacy)
 }
 
-/// What a server offers and no road of the house leads to yet.
-const UNBRIDGED: [&str; 5] = [
+/// What a server offers to tell outside calls: a promise to those alone to whom it can be told.
+const CHANGES: [&str; 4] = [
     "/capabilities/tools/listChanged",
     "/capabilities/prompts/listChanged",
     "/capabilities/resources/listChanged",
     "/capabilities/resources/subscribe",
-    "/capabilities/tasks",
 ];
 
 /// What the result of `server/discover` must hold.

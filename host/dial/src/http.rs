@@ -3,6 +3,7 @@
 mod cancel;
 mod client;
 mod connection;
+mod listening;
 mod reply;
 mod resume;
 

@@ -16,6 +16,7 @@ mod probe;
 mod session;
 mod sessions;
 mod spec;
+mod subscriptions;
 mod translate;
 mod wire;
 

@@ -1,7 +1,7 @@
 //! A connection after the first words were said: one session with a legacy server, or the connection to a modern one.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use cardea_chain::{Call, Event, Exchange, Fault};
@@ -12,6 +12,7 @@ use tokio::sync::{Mutex, OwnedSemaphorePermit};
 
 use crate::blame::Blame;
 use crate::greeting::Greeting;
+use crate::subscriptions::{Follower, subscribes};
 use crate::wire::{Connection, Failure, FailureKind, Headers, Incoming, Outgoing};
 use crate::{mirror, translate};
 
@@ -33,6 +34,8 @@ pub(crate) struct Session<C> {
     used: AtomicBool,
     /// The log level the server was last told.
     level: Mutex<Option<Box<str>>>,
+    /// The one client this session is for, if it can be told things outside calls.
+    follower: OnceLock<Follower>,
     trace_in_meta: bool,
     blame: Blame,
 }
@@ -64,21 +67,55 @@ impl<C: Connection> Line<C> {
 impl<C: Connection> Session<C> {
     pub(crate) fn new(line: Arc<Line<C>>, greeting: Greeting, trace_in_meta: bool, blame: &Blame) -> Self {
         let (greeting, blame, level) = (Arc::new(greeting), blame.clone(), Mutex::default());
-        Self { line, greeting, room: None, used: AtomicBool::new(true), level, trace_in_meta, blame }
+        let (used, follower) = (AtomicBool::new(true), OnceLock::new());
+        Self { line, greeting, room: None, used, level, follower, trace_in_meta, blame }
     }
 
     pub(crate) fn is_open(&self) -> bool {
         self.line.connection.is_open()
     }
 
-    /// Whether a call was made on it since this was last asked.
+    /// Whether a call was made on it since this was last asked, or its client waits for what is said outside calls.
     pub(crate) fn was_used(&self) -> bool {
         self.used.swap(false, Ordering::Relaxed)
+            || self.follower.get().is_some_and(|follower| !follower.subscriptions.is_empty())
+    }
+
+    /// Makes one client the follower of this session, and subscribes to what that client subscribed to in an earlier one.
+    pub(crate) async fn follow(&self, follower: Follower) {
+        let (listener, subscriptions) = (Arc::clone(&follower.listener), Arc::clone(&follower.subscriptions));
+        if self.follower.set(follower).is_err() {
+            return;
+        }
+        if self.greeting.with_changes.is_some() {
+            drop(self.line.connection.listen(&listener));
+        }
+        for uri in subscriptions.all() {
+            self.line.connection.listen(&listener).await;
+            let params = serde_json::json!({ "uri": uri }).to_string();
+            let asked =
+                self.line.request(Method::RESOURCES_SUBSCRIBE, Some(params.as_bytes()), Headers::new(), &self.blame);
+            if !asked.await.is_ok_and(|answer| answer.error().is_none()) {
+                tracing::warn!(server = %self.blame.server(), uri, "a subscription is not taken again in a new session");
+                subscriptions.lost(&uri);
+            }
+        }
+    }
+
+    /// Whether it has a follower.
+    pub(crate) fn is_followed(&self) -> bool {
+        self.follower.get().is_some()
     }
 
     /// Makes a call. The exchange keeps the session open.
     pub(crate) async fn call(self: &Arc<Self>, call: &Arc<Call>) -> Result<Exchange, Failure> {
         self.used.store(true, Ordering::Relaxed);
+        if subscribes(&call.method) {
+            let Some(follower) = self.follower.get() else {
+                return Err(FailureKind::Other.with(Fault::unknown_method(&call.method)));
+            };
+            self.line.connection.listen(&follower.listener).await;
+        }
         self.tell_level(call).await?;
         let id = self.line.next_id();
         let params = translate::params(call, self.greeting.era, id, self.trace_in_meta);
@@ -90,6 +127,7 @@ impl<C: Connection> Session<C> {
         };
         match self.line.connection.ask(request).await? {
             Incoming::Ended(response) => {
+                self.note_subscription(call, &response);
                 let translated = translate::response(response, call, &self.greeting, &self.blame);
                 translated.map(Exchange::Ended).map_err(|fault| FailureKind::Other.with(fault))
             }
@@ -104,13 +142,26 @@ impl<C: Connection> Session<C> {
 
     fn event(&self, event: Result<Event, Fault>, id: u64, call: &Call) -> Option<Result<Event, Fault>> {
         match event {
+            Ok(Event::Notification(notification)) if translate::is_of_session(&notification.method) => {
+                self.follower.get().inspect(|follower| follower.listener.hear(&notification));
+                None
+            }
             Ok(Event::Notification(notification)) => {
                 translate::notification(notification, id, &call.client).map(Event::Notification).map(Ok)
             }
             Ok(Event::End(response)) => {
+                self.note_subscription(call, &response);
                 Some(translate::response(response, call, &self.greeting, &self.blame).map(Event::End))
             }
             Err(fault) => Some(Err(fault)),
+        }
+    }
+
+    fn note_subscription(&self, call: &Call, response: &Response) {
+        if let (Some(follower), Some(uri), None) = (self.follower.get(), &call.native_name, response.error())
+            && subscribes(&call.method)
+        {
+            follower.subscriptions.taken(&call.method, uri);
         }
     }
 

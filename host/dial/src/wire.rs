@@ -1,9 +1,10 @@
 //! What a way to a server must be able to do, whatever it is made of.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use cardea_chain::{Event, Fault};
+use cardea_chain::{Event, Fault, Listener};
 use cardea_message::{Id, Method, Response, Version};
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
@@ -38,6 +39,10 @@ pub(crate) trait Connection: Send + Sync + 'static {
 
     /// `initialize` has settled on a legacy version: from here on this is a session.
     fn settle(&self, version: Version);
+
+    /// Begins to hand to one listener what a legacy server says outside calls, and says when the server can be heard. A
+    /// second listener is not taken.
+    fn listen(&self, listener: &Arc<dyn Listener>) -> BoxFuture<'_, ()>;
 
     /// False once nothing can be sent on it any more.
     fn is_open(&self) -> bool;

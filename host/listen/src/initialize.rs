@@ -52,6 +52,7 @@ pub(crate) async fn open(
         capabilities: client.capabilities,
         info: client.info,
         logging: welcome.logging,
+        changes: welcome.changes,
     };
     front.sessions.open(facts, streams, place);
     Ok(response)
@@ -113,6 +114,7 @@ fn settled(version: &str) -> Version {
 struct Welcome {
     result: Vec<u8>,
     logging: bool,
+    changes: bool,
 }
 
 impl Welcome {
@@ -125,9 +127,11 @@ impl Welcome {
         let info = server_info(&mut result);
         let capabilities = result.entry("capabilities").or_insert_with(|| json!({})).as_object_mut()?;
         let logging = capabilities.contains_key("logging");
+        let tells = |capability: &Value| ["listChanged", "subscribe"].iter().any(|told| capability[*told] == true);
+        let changes = capabilities.values().any(tells);
         result.insert("serverInfo".to_owned(), info);
         result.insert("protocolVersion".to_owned(), version.as_str().into());
-        Some(Self { result: serde_json::to_vec(&result).ok()?, logging })
+        Some(Self { result: serde_json::to_vec(&result).ok()?, logging, changes })
     }
 }
 
@@ -169,7 +173,7 @@ mod tests {
             "_meta": { "io.modelcontextprotocol/serverInfo": { "name": "git", "version": "2" }, "vendor/a": 1 },
         });
         let welcome = Welcome::read(discovered.to_string().as_bytes(), Version::V2025_06_18).unwrap();
-        assert!(welcome.logging);
+        assert!(welcome.logging && welcome.changes);
         assert_eq!(
             serde_json::from_slice::<Value>(&welcome.result).unwrap(),
             json!({

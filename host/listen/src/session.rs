@@ -51,6 +51,8 @@ pub(crate) struct Facts {
     pub(crate) info: Option<Bytes>,
     /// Whether the server can log.
     pub(crate) logging: bool,
+    /// Whether the endpoint declared to tell anything outside calls.
+    pub(crate) changes: bool,
 }
 
 /// One session.
@@ -145,7 +147,15 @@ impl Session {
             info: self.facts.info.clone(),
             log_level: self.state().log_level.clone(),
             progress_token,
-            session: Some(ClientSession::new(Arc::clone(&self.facts.id), Arc::<Streams>::clone(&self.streams))),
+            session: Some(self.as_client()),
+        }
+    }
+
+    /// What servers know it by. Where none of them promised to tell it anything, none is to open a stream for it.
+    fn as_client(&self) -> ClientSession {
+        match self.facts.changes {
+            true => ClientSession::new(Arc::clone(&self.facts.id), Arc::<Streams>::clone(&self.streams)),
+            false => ClientSession::from(&*self.facts.id),
         }
     }
 
@@ -200,6 +210,7 @@ mod tests {
             capabilities: Bytes::from_static(b"{}"),
             info: None,
             logging: false,
+            changes: false,
         };
         sessions.open(facts, sessions.streams(), sessions.place().unwrap());
         sessions.find("s", "/mcp", "ann").unwrap()

@@ -14,18 +14,11 @@ pub(crate) fn required_name(call: &Call) -> Result<(), Fault> {
     }
 }
 
-/// True for a method no road of the house leads to: subscriptions and tasks are not bridged yet, and what opens, tests or
+/// True for a method no road of the house leads to: listen streams and tasks are not bridged yet, and what opens, tests or
 /// sets up a session is the listener's and never a server's.
 pub(crate) fn is_unbridged(method: &Method) -> bool {
-    matches!(
-        method.as_str(),
-        "subscriptions/listen"
-            | "resources/subscribe"
-            | "resources/unsubscribe"
-            | "initialize"
-            | "ping"
-            | "logging/setLevel"
-    ) || method.as_str().starts_with("tasks/")
+    matches!(method.as_str(), "subscriptions/listen" | "initialize" | "ping" | "logging/setLevel")
+        || method.as_str().starts_with("tasks/")
         || method.is_notification()
         || method.is_ask()
 }

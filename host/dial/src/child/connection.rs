@@ -1,15 +1,15 @@
 //! A conversation with one process.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use cardea_chain::{Event, Fault};
+use cardea_chain::{Event, Fault, Listener};
 use cardea_message::{Message, Method, Notification, Response, Version, compose};
 use futures_util::FutureExt;
 use futures_util::StreamExt;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, ready};
 use futures_util::stream::{self, BoxStream};
 use tokio::io::{AsyncWriteExt, BufReader, BufWriter};
 use tokio::process::{ChildStdin, ChildStdout};
@@ -43,6 +43,8 @@ struct Shared {
     answered: AtomicBool,
     limit: usize,
     blame: Blame,
+    /// Who takes what the process says outside calls.
+    listener: OnceLock<Arc<dyn Listener>>,
 }
 
 impl ChildConnection {
@@ -62,6 +64,7 @@ impl ChildConnection {
             answered: AtomicBool::new(false),
             limit: spec.max_message_bytes,
             blame: blame.clone(),
+            listener: OnceLock::new(),
         });
         let stop = shared.process.stop.clone();
         tokio::spawn(async move {
@@ -104,6 +107,11 @@ impl Connection for ChildConnection {
     }
 
     fn settle(&self, _version: Version) {}
+
+    fn listen(&self, listener: &Arc<dyn Listener>) -> BoxFuture<'_, ()> {
+        self.shared.listener.get_or_init(|| Arc::clone(listener));
+        ready(()).boxed()
+    }
 
     fn is_open(&self) -> bool {
         self.shared.board.is_open()
@@ -173,6 +181,9 @@ impl Shared {
     }
 
     fn notify(&self, notification: Notification) {
+        if let Some(listener) = self.listener.get().filter(|_| translate::is_of_session(&notification.method)) {
+            return listener.hear(&notification);
+        }
         let of_call = notification.method == Method::PROGRESS;
         let id = if of_call { translate::progress_token(&notification) } else { None };
         if (of_call && id.is_none()) || !self.board.notify(id, notification) {

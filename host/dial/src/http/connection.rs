@@ -1,10 +1,10 @@
 //! Requests to a server behind a URL; after `initialize`, as one session with it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
-use cardea_chain::Fault;
+use cardea_chain::{Fault, Listener};
 use cardea_message::{Method, Version};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -12,6 +12,7 @@ use http::{HeaderName, HeaderValue};
 
 use crate::http::cancel::Cancellation;
 use crate::http::client::HttpClient;
+use crate::http::listening::Listening;
 use crate::http::reply::Reading;
 use crate::wire::{Connection, Failure, Headers, Incoming, Outgoing};
 
@@ -26,6 +27,7 @@ pub(crate) struct HttpConnection {
     /// As `initialize` settled it: set in the legacy era only.
     version: OnceLock<Version>,
     closed: AtomicBool,
+    listening: Mutex<Option<Arc<Listening>>>,
 }
 
 impl HttpConnection {
@@ -35,6 +37,7 @@ impl HttpConnection {
             session: OnceLock::new(),
             version: OnceLock::new(),
             closed: AtomicBool::new(false),
+            listening: Mutex::default(),
         }
     }
 
@@ -97,12 +100,22 @@ impl Connection for HttpConnection {
         self.version.get_or_init(|| version);
     }
 
+    fn listen(&self, listener: &Arc<dyn Listener>) -> BoxFuture<'_, ()> {
+        let listening = {
+            let mut listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner);
+            let begin = || Arc::new(Listening::begin(&self.client, self.session_headers(), Arc::clone(listener)));
+            Arc::clone(listening.get_or_insert_with(begin))
+        };
+        async move { listening.answered().await }.boxed()
+    }
+
     fn is_open(&self) -> bool {
         !self.closed.load(Ordering::Relaxed)
     }
 
     fn close(&self) -> BoxFuture<'static, ()> {
         let first = !self.closed.swap(true, Ordering::Relaxed);
+        drop(self.listening.lock().unwrap_or_else(PoisonError::into_inner).take());
         let ended = (first && self.session.get().is_some())
             .then(|| self.client.aside(http::Method::DELETE, self.session_headers(), Bytes::new()))
             .flatten();

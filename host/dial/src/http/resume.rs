@@ -47,6 +47,11 @@ impl Resume {
         self.last.as_ref()
     }
 
+    /// Begins anew: the server does not know the event any more.
+    pub(crate) fn forget(&mut self) {
+        self.last = None;
+    }
+
     /// Attempts in a row that came to nothing.
     pub(crate) fn vain(&self) -> u32 {
         self.vain
