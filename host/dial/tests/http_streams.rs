@@ -4,13 +4,13 @@
 mod common;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use cardea_chain::FaultKind;
+use cardea_chain::{FaultKind, Upstream};
 use cardea_dial::{HttpServer, HttpSpec};
 use common::fake_http::{FakeHttp, Reply, Seen, event};
-use common::{ask, legacy, told};
+use common::{ask, legacy, legacy_of, listening, told, within};
 use serde_json::{Value, json};
 
 fn dial(fake: &FakeHttp) -> HttpServer {
@@ -106,4 +106,96 @@ async fn what_cannot_be_resumed_is_a_dead_server() {
         let seen = fake.seen().iter().filter(|seen| seen.http == http::Method::GET).count();
         assert_eq!(seen, gets, "{name}");
     }
+}
+
+/// A legacy server that declares changes, numbers its sessions and can forget the first; GETs are `get`'s.
+async fn telling<F>(get: F) -> FakeHttp
+where
+    F: Fn(&Seen) -> Reply + Send + Sync + 'static,
+{
+    let sessions = AtomicU32::new(0);
+    FakeHttp::start(move |seen| {
+        let reply = match seen.method() {
+            "server/discover" => seen.error(-32601, "no"),
+            "initialize" => {
+                let capabilities = json!({ "tools": { "listChanged": true }, "resources": { "subscribe": true } });
+                let result = json!({ "protocolVersion": "2025-11-25", "capabilities": capabilities, "serverInfo": {} });
+                seen.result(result).header("mcp-session-id", &format!("s{}", sessions.fetch_add(1, Ordering::SeqCst)))
+            }
+            "notifications/initialized" => Reply::empty(202),
+            "tools/call" if seen.header("mcp-session-id") == Some("s0") && seen.body["params"]["name"] == "expire" => {
+                seen.error(-32001, "Session not found").status(404)
+            }
+            "" if seen.http == http::Method::GET => get(&seen),
+            "" => Reply::empty(202),
+            _ => seen.result(json!({})),
+        };
+        async { reply }
+    })
+    .await
+}
+
+fn news(id: &str, uri: &str) -> String {
+    let said = json!({ "jsonrpc": "2.0", "method": "notifications/resources/updated", "params": { "uri": uri } });
+    format!("id: {id}\nretry: 1\ndata: {said}\n\n")
+}
+
+#[tokio::test]
+async fn the_stream_of_a_session_is_opened_once_and_resumed_when_it_breaks() {
+    let fake = telling(|seen| match seen.header("last-event-id") {
+        None => written(&news("e1", "a:1")),
+        Some("e1") => written(&news("e2", "a:2")),
+        Some("e2") => Reply::empty(400),
+        Some(_) => Reply::empty(500),
+    })
+    .await;
+    let server = dial(&fake);
+    let (ann, mut heard) = listening("ann");
+    for _ in 0..3 {
+        told(&server, legacy_of(&ann, "tools/list", json!({}))).await;
+    }
+    // Behind an event that is not known any more, the stream begins anew.
+    for uri in ["a:1", "a:2", "a:1"] {
+        assert_eq!(within(heard.recv()).await.unwrap()["params"]["uri"], uri);
+    }
+    let get = fake.wait_for(|seen| seen.http == http::Method::GET).await;
+    assert_eq!((get.header("mcp-session-id"), get.header("accept")), (Some("s0"), Some("text/event-stream")));
+    server.session_ended("ann");
+    fake.wait_for(|seen| seen.http == http::Method::DELETE).await;
+}
+
+#[tokio::test]
+async fn a_server_without_a_stream_is_asked_for_it_once() {
+    let fake = telling(|_| Reply::empty(405)).await;
+    let server = dial(&fake);
+    let (ann, _heard) = listening("ann");
+    for _ in 0..3 {
+        told(&server, legacy_of(&ann, "resources/subscribe", json!({ "uri": "a:b" }))).await;
+    }
+    let methods =
+        |seen: &Seen| (seen.http == http::Method::GET).then(|| seen.header("mcp-session-id").map(str::to_owned));
+    assert_eq!(fake.seen().iter().filter_map(methods).count(), 1);
+}
+
+#[tokio::test]
+async fn a_subscription_outlives_the_servers_session() {
+    let fake = telling(|seen| {
+        let (reply, events) = Reply::events();
+        let session = seen.header("mcp-session-id").unwrap().to_owned();
+        events.send(Ok(news("e", &session).into())).unwrap();
+        // Open for as long as the test runs.
+        tokio::spawn(async move { events.closed().await });
+        reply
+    })
+    .await;
+    let server = dial(&fake);
+    let (ann, mut heard) = listening("ann");
+    told(&server, legacy_of(&ann, "resources/subscribe", json!({ "uri": "a:b" }))).await;
+    assert_eq!(within(heard.recv()).await.unwrap()["params"]["uri"], "s0");
+    told(&server, legacy_of(&ann, "tools/call", json!({ "name": "expire" }))).await;
+    assert_eq!(within(heard.recv()).await.unwrap()["params"]["uri"], "s1");
+    let again = fake
+        .wait_for(|seen| seen.method() == "resources/subscribe" && seen.header("mcp-session-id") == Some("s1"))
+        .await;
+    assert_eq!(again.body["params"], json!({ "uri": "a:b" }));
 }
