@@ -1,3 +1,5 @@
+//! What is kept of a stream, for how long, and for whom.
+
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::future::poll_fn;
