@@ -124,6 +124,16 @@ impl Deadline {
         self.soft = (Instant::now() + self.idle).min(self.hard);
     }
 
+    /// Notes that somebody was asked, who may take their time: until the server is heard again, only the hard end counts.
+    pub fn hold(&mut self) {
+        self.soft = self.hard;
+    }
+
+    /// The moment the call ends in any case.
+    pub fn latest(&self) -> Instant {
+        self.hard
+    }
+
     /// Time left.
     pub fn remaining(&self) -> Duration {
         self.soft.saturating_duration_since(Instant::now())
@@ -143,5 +153,15 @@ mod tests {
         tokio::time::advance(Duration::from_secs(7)).await;
         deadline.extend();
         assert_eq!(deadline.remaining(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_is_asked_may_take_the_time_the_whole_call_has() {
+        let mut deadline = Deadline::new(Duration::from_secs(10), Duration::from_secs(60));
+        deadline.hold();
+        assert_eq!(deadline.remaining(), Duration::from_secs(60));
+        tokio::time::advance(Duration::from_secs(30)).await;
+        deadline.extend();
+        assert_eq!(deadline.remaining(), Duration::from_secs(10), "the server is heard again");
     }
 }

@@ -5,6 +5,7 @@
 //! `registry` implements [`Directory`], `listen` calls [`Chain::authenticate`] and [`Chain::walk`]; the tests here use
 //! native fakes for all of them.
 
+mod ask;
 mod call;
 mod chain;
 mod effects;
@@ -22,10 +23,11 @@ mod upstream;
 mod walk;
 mod wording;
 
+pub use ask::{Answered, Ask};
 pub use call::{Call, CallId, Client, Deadline};
 pub use chain::{Admission, Chain, OnError, Placed};
 pub use effects::{Document, Effects, Include, Scratch, Treatment};
-pub use exchange::{Event, Exchange, Outlet};
+pub use exchange::{Answerer, Event, Exchange, Outlet};
 pub use fault::{Fault, FaultKind, Side};
 pub use list::{Hints, Item, ItemKind, Listing};
 pub use listener::{ClientSession, Listener};

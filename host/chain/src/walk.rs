@@ -18,7 +18,7 @@ use crate::{
 const LIST_BATCH: usize = 512;
 
 impl Chain {
-    /// Walks a call to its end; `admitted` are room 2's steps, for the record. Notifications leave through `outlet` on the way. Dropping the future cancels the call
+    /// Walks a call to its end; `admitted` are room 2's steps, for the record. Notifications and asks leave through `outlet` on the way. Dropping the future cancels the call
     /// at the server and records it as cancelled.
     pub async fn walk(&self, call: Arc<Call>, admitted: Vec<Step>, outlet: &Outlet) -> Reply {
         let mut walk = Walk {
@@ -115,7 +115,7 @@ impl Walk<'_> {
         Inward::Passed
     }
 
-    /// Rooms 6 and 7: chooses an endpoint, opens the exchange, lets notifications out, waits for the end.
+    /// Rooms 6 and 7: chooses an endpoint, opens the exchange, lets notifications and asks out, waits for the end.
     async fn ask(&mut self, target: &Target) -> Result<Reply, Fault> {
         let endpoint = self.choose(&target.endpoints).await?;
         let mut deadline = self.call.deadline;
@@ -132,6 +132,10 @@ impl Walk<'_> {
                     deadline.extend();
                     self.outlet.send(notification).await;
                 }
+                Some(Ok(Event::Ask(ask))) => match self.outlet.ask(ask).await {
+                    true => deadline.hold(),
+                    false => deadline.extend(),
+                },
                 Some(Ok(Event::End(response))) => return Ok(Reply::from_server(response)),
                 Some(Err(fault)) => return Err(fault),
                 None => return Err(ended_early(whom)),

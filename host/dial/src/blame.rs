@@ -52,13 +52,20 @@ impl Blame {
         self.fault(FaultKind::Deadline, "did not answer in time", format!("no answer to {what}"))
     }
 
-    /// It wants to ask the client something, and no road leads there.
+    /// It wants to ask a legacy client something that client never said it can answer.
     pub(crate) fn cannot_ask(&self) -> Fault {
         self.fault(
             FaultKind::BadReply,
-            "asks for input, which this client's version of MCP cannot give through the gateway",
-            "the result is `input_required`, and the client is a legacy one",
+            "asks for input that this client did not declare it can give",
+            "the result is `input_required`, and the client cannot be asked that",
         )
+    }
+
+    /// It asked the client something, and got no answer.
+    pub(crate) fn unanswered(&self) -> Fault {
+        let what = "needs an answer that the client did not give";
+        let inside = "the client answered an ask with an error, or left";
+        Fault { side: Side::Client, ..self.fault(FaultKind::InvalidParams, what, inside) }
     }
 
     /// A bug of ours.

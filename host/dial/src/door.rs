@@ -15,6 +15,8 @@ use crate::SessionPolicy;
 use crate::blame::Blame;
 use crate::flight::{Flight, launch};
 use crate::greeting::Greeting;
+use crate::introduction::Introduction;
+use crate::parked::{self, Found, Lot};
 use crate::probe::Opening;
 use crate::session::Session;
 use crate::sessions::{Key, Sessions};
@@ -30,6 +32,7 @@ pub(crate) struct Door<T: Transport> {
     sessions: Sessions<T::Connection>,
     /// By session of a client.
     subscriptions: Mutex<HashMap<Arc<str>, Arc<Subscriptions>>>,
+    lot: Arc<Lot<T::Connection>>,
     verdict: Mutex<Option<Flight<Verdict<T::Connection>>>>,
     settled: ArcSwapOption<Settled<T::Connection>>,
     health: Mutex<Health>,
@@ -67,6 +70,7 @@ impl<T: Transport> Door<T> {
             policy: terms.policy,
             idle_timeout: terms.idle_timeout,
             sessions: Sessions::new(terms.max_sessions, &blame),
+            lot: Lot::new(),
             opening: terms.opening,
             subscriptions: Mutex::default(),
             verdict: Mutex::default(),
@@ -111,6 +115,7 @@ impl<T: Transport> Door<T> {
 
     /// Closes everything and waits until it is closed. Calls under way end with a fault.
     pub(crate) async fn shut(&self) {
+        self.lot.clear();
         let spare = self.take_spare(|_| true);
         let sessions = self.sessions.take_all();
         let closing = sessions.iter().map(|session| &session.line).chain(spare.iter().map(|session| &session.line));
@@ -121,9 +126,15 @@ impl<T: Transport> Door<T> {
         let (key, session) = match self.settled(call) {
             Some(session) => (None, session),
             None => {
-                let verdict = self.verdict().await?;
+                let verdict = self.verdict(call).await?;
                 if call.method == Method::SERVER_DISCOVER {
                     return Ok(Exchange::Composed(self.introduction(&verdict.greeting, call)));
+                }
+                if verdict.greeting.era == Era::Legacy
+                    && call.client.version.era() == Era::Modern
+                    && parked::goes_on(call)
+                {
+                    return self.resume(call);
                 }
                 let until = verdict.until;
                 let (key, session) = self.session(call, verdict).await?;
@@ -141,7 +152,7 @@ impl<T: Transport> Door<T> {
             // The server did nothing with the call but look for its session: a new one may be tried, once.
             tracing::info!(server = %self.blame.server(), "session expired at the server, opening another");
             self.sessions.give_up(key, &session);
-            let (_, renewed) = self.session(call, self.verdict().await?).await?;
+            let (_, renewed) = self.session(call, self.verdict(call).await?).await?;
             self.follow(&renewed, call).await;
             outcome = renewed.call(call).await;
         }
@@ -180,6 +191,17 @@ impl<T: Transport> Door<T> {
         session.follow(Follower { listener: Arc::clone(listener), subscriptions }).await;
     }
 
+    /// Goes on with a call that was parked until its client answers.
+    fn resume(&self, call: &Arc<Call>) -> Result<Exchange, Fault> {
+        match self.lot.find(call)? {
+            Found::Unanswered(question) => Ok(Exchange::Composed(question)),
+            Found::Answered(parked, answer) => {
+                parked.ask.answer(Ok(answer));
+                Ok(parked.session.hear(parked.events, parked.id, call))
+            }
+        }
+    }
+
     /// The connection to a modern server, which all calls share, as the last call found it: no lock and no wait.
     fn settled(&self, call: &Call) -> Option<Arc<Session<T::Connection>>> {
         let settled = self.settled.load();
@@ -200,10 +222,11 @@ impl<T: Transport> Door<T> {
         if verdict.greeting.era == Era::Modern && !connected {
             // What is connected to now may be another version, and to ask it costs one message.
             self.forget();
-            verdict = self.verdict().await?;
+            verdict = self.verdict(call).await?;
             key = Key::of(self.policy, verdict.greeting.era, call);
         }
-        let open = || launch(Arc::clone(self).opened(verdict.clone()));
+        let whose = Introduction::within(self.policy, call);
+        let open = || launch(Arc::clone(self).opened(verdict.clone(), whose));
         let flight = match &key {
             Some(key) => self.sessions.share(key, open),
             None => open(),
@@ -219,21 +242,29 @@ impl<T: Transport> Door<T> {
         }
     }
 
-    async fn opened(self: Arc<Self>, verdict: Verdict<T::Connection>) -> Result<Arc<Session<T::Connection>>, Fault> {
+    async fn opened(
+        self: Arc<Self>,
+        verdict: Verdict<T::Connection>,
+        whose: Introduction,
+    ) -> Result<Arc<Session<T::Connection>>, Fault> {
         let room = self.sessions.room()?;
         self.sweep();
-        let spare = locked(&verdict.spare).take().filter(Session::is_open);
-        let mut session = match (spare, verdict.greeting.era) {
+        let era = verdict.greeting.era;
+        let fits = |spare: &Session<_>| spare.is_open() && (era == Era::Modern || spare.introduced == whose);
+        let spare = locked(&verdict.spare).take().filter(fits);
+        let mut session = match (spare, era) {
             (Some(spare), _) => spare,
             (None, Era::Modern) => self.opening.known(&*self.transport, &verdict.greeting).await?,
-            (None, Era::Legacy) => self.opening.legacy(&*self.transport).await?,
+            (None, Era::Legacy) => self.opening.legacy(&*self.transport, &whose).await?,
         };
         session.room = Some(room);
+        session.lot = Arc::downgrade(&self.lot);
         Ok(Arc::new(session))
     }
 
     /// What is known of the server, found out if need be: by one at a time, for all who wait.
-    async fn verdict(self: &Arc<Self>) -> Result<Verdict<T::Connection>, Fault> {
+    /// A legacy server hears of the client whose call asks first, who is most likely to need the session.
+    async fn verdict(self: &Arc<Self>, call: &Call) -> Result<Verdict<T::Connection>, Fault> {
         let flight = {
             let mut verdict = locked(&self.verdict);
             let believed = verdict.take().filter(|flight| match flight.peek() {
@@ -241,15 +272,16 @@ impl<T: Transport> Door<T> {
                 Some(Ok(found)) => Instant::now() < found.until,
                 Some(Err(_)) => false,
             });
-            let flight = believed.unwrap_or_else(|| launch(Arc::clone(self).found()));
+            let flight =
+                believed.unwrap_or_else(|| launch(Arc::clone(self).found(Introduction::within(self.policy, call))));
             *verdict = Some(flight.clone());
             flight
         };
         flight.await
     }
 
-    async fn found(self: Arc<Self>) -> Result<Verdict<T::Connection>, Fault> {
-        let session = self.opening.probe(&*self.transport).await?;
+    async fn found(self: Arc<Self>, whose: Introduction) -> Result<Verdict<T::Connection>, Fault> {
+        let session = self.opening.probe(&*self.transport, &whose).await?;
         let greeting = Arc::clone(&session.greeting);
         tracing::info!(server = %self.blame.server(), era = era_word(greeting.era), "server found");
         self.is_up(greeting.era);

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use crate::Protocol;
 use crate::blame::Blame;
 use crate::greeting::{Greeting, legacy_version};
+use crate::introduction::Introduction;
 use crate::mirror;
 use crate::session::{Line, Session};
 use crate::wire::{Connection, Failure, FailureKind, Headers, Transport};
@@ -38,17 +39,17 @@ type Spoken<T> = Result<Session<<T as Transport>::Connection>, Fault>;
 
 impl Opening {
     /// Finds out what the server speaks and says the first words in it.
-    pub(crate) async fn probe<T: Transport>(&self, transport: &T) -> Spoken<T> {
+    pub(crate) async fn probe<T: Transport>(&self, transport: &T, whose: &Introduction) -> Spoken<T> {
         match self.protocol {
-            Protocol::Auto => self.find_out(transport).await,
+            Protocol::Auto => self.find_out(transport, whose).await,
             Protocol::Modern => self.modern(transport).await,
-            Protocol::Legacy => self.legacy(transport).await,
+            Protocol::Legacy => self.legacy(transport, whose).await,
         }
     }
 
-    /// A session with a server known to be a legacy one.
-    pub(crate) async fn legacy<T: Transport>(&self, transport: &T) -> Spoken<T> {
-        self.initialize(self.connect(transport).await?).await
+    /// A session with a server known to be a legacy one, for the client it is introduced to.
+    pub(crate) async fn legacy<T: Transport>(&self, transport: &T, whose: &Introduction) -> Spoken<T> {
+        self.initialize(self.connect(transport).await?, whose).await
     }
 
     /// A connection to a server known to be a modern one, with what it said of itself before.
@@ -67,26 +68,26 @@ impl Opening {
         }
     }
 
-    async fn find_out<T: Transport>(&self, transport: &T) -> Spoken<T> {
+    async fn find_out<T: Transport>(&self, transport: &T, whose: &Introduction) -> Spoken<T> {
         let line = self.connect(transport).await?;
         let mut discovery = Box::pin(discover(Arc::clone(&line), self.blame.clone()));
         let patience = if T::SILENCE_IS_LEGACY { self.probe_timeout } else { self.start_timeout };
         let answer = match timeout(patience, &mut discovery).await {
             Ok(answer) => answer,
-            Err(_) if T::SILENCE_IS_LEGACY => return self.after_silence(transport, line, discovery).await,
+            Err(_) if T::SILENCE_IS_LEGACY => return self.after_silence(transport, line, discovery, whose).await,
             Err(_) => return Err(self.blame.silent("server/discover")),
         };
         drop(discovery);
         match answer {
             Ok(response) => match self.judge(response)? {
                 Evidence::Modern(greeting) => Ok(self.session(line, *greeting)),
-                Evidence::Legacy => self.initialize(line).await,
+                Evidence::Legacy => self.initialize(line, whose).await,
             },
             Err(Failure { kind: FailureKind::Rejected | FailureKind::SessionUnknown, .. }) => {
-                self.initialize(line).await
+                self.initialize(line, whose).await
             }
             // Some old servers end at the first word that is not `initialize`.
-            Err(Failure { kind: FailureKind::Gone, .. }) if T::SILENCE_IS_LEGACY => self.legacy(transport).await,
+            Err(Failure { kind: FailureKind::Gone, .. }) if T::SILENCE_IS_LEGACY => self.legacy(transport, whose).await,
             Err(failure) => Err(failure.fault),
         }
     }
@@ -98,8 +99,9 @@ impl Opening {
         transport: &T,
         line: Arc<Line<T::Connection>>,
         mut discovery: impl Future<Output = Result<Response, Failure>> + Unpin,
+        whose: &Introduction,
     ) -> Spoken<T> {
-        let mut initialized = Box::pin(self.initialize(line));
+        let mut initialized = Box::pin(self.initialize(line, whose));
         let discovered = tokio::select! {
             session = &mut initialized => return session,
             answer = &mut discovery => answer,
@@ -114,13 +116,11 @@ impl Opening {
         }
     }
 
-    async fn initialize<C: Connection>(&self, line: Arc<Line<C>>) -> Result<Session<C>, Fault> {
-        let params = serde_json::json!({
-            "protocolVersion": Version::LATEST_LEGACY.as_str(),
-            "capabilities": {},
-            "clientInfo": { "name": "cardea", "version": env!("CARGO_PKG_VERSION") },
-        });
-        let params = params.to_string();
+    async fn initialize<C: Connection>(&self, line: Arc<Line<C>>, whose: &Introduction) -> Result<Session<C>, Fault> {
+        let version = Version::LATEST_LEGACY.as_str();
+        let ours = format!(r#"{{"name":"cardea","version":"{}"}}"#, env!("CARGO_PKG_VERSION"));
+        let capabilities = String::from_utf8_lossy(whose.as_json());
+        let params = format!(r#"{{"protocolVersion":"{version}","capabilities":{capabilities},"clientInfo":{ours}}}"#);
         let asked = line.request(Method::INITIALIZE, Some(params.as_bytes()), Headers::new(), &self.blame);
         let response = self.within("initialize", asked).await?.map_err(|failure| failure.fault)?;
         let Some(result) = response.result() else {
@@ -133,7 +133,12 @@ impl Opening {
         line.connection.settle(version);
         let initialized = compose::notification(Method::INITIALIZED.as_str(), None);
         self.within("notifications/initialized", line.connection.tell(initialized)).await??;
-        Ok(self.session(line, greeting))
+        if !whose.is_nobody() {
+            line.connection.listen().await;
+        }
+        let mut session = self.session(line, greeting);
+        session.introduced = whose.clone();
+        Ok(session)
     }
 
     fn judge(&self, response: Response) -> Result<Evidence, Fault> {

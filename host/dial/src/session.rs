@@ -1,20 +1,22 @@
 //! A connection after the first words were said: one session with a legacy server, or the connection to a modern one.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use bytes::Bytes;
-use cardea_chain::{Call, Event, Exchange, Fault};
-use cardea_message::{Era, Id, Method, Response, compose};
-use futures_util::{StreamExt, future};
+use cardea_chain::{Ask, Call, Event, Exchange, Fault};
+use cardea_message::{Era, Id, Message, Method, Response, compose, meta};
+use futures_util::{StreamExt, stream};
 use http::{HeaderName, HeaderValue};
 use tokio::sync::{Mutex, OwnedSemaphorePermit};
 
 use crate::blame::Blame;
 use crate::greeting::Greeting;
+use crate::introduction::Introduction;
+use crate::parked::{self, Lot, Parked};
 use crate::subscriptions::{Follower, subscribes};
-use crate::wire::{Connection, Failure, FailureKind, Headers, Incoming, Outgoing};
-use crate::{mirror, translate};
+use crate::wire::{Connection, Failure, FailureKind, Headers, Incoming, Outgoing, Said};
+use crate::{mirror, rounds, translate};
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
@@ -30,6 +32,10 @@ pub(crate) struct Session<C> {
     pub(crate) greeting: Arc<Greeting>,
     /// Its share of what the manifest allows to be open.
     pub(crate) room: Option<OwnedSemaphorePermit>,
+    /// Where calls wait that the server asks something in the middle of.
+    pub(crate) lot: Weak<Lot<C>>,
+    /// What a legacy server was told that it may ask.
+    pub(crate) introduced: Introduction,
     /// Whether a call was made on it since [`was_used`](Self::was_used) was last asked.
     used: AtomicBool,
     /// The log level the server was last told.
@@ -66,9 +72,18 @@ impl<C: Connection> Line<C> {
 
 impl<C: Connection> Session<C> {
     pub(crate) fn new(line: Arc<Line<C>>, greeting: Greeting, trace_in_meta: bool, blame: &Blame) -> Self {
-        let (greeting, blame, level) = (Arc::new(greeting), blame.clone(), Mutex::default());
-        let (used, follower) = (AtomicBool::new(true), OnceLock::new());
-        Self { line, greeting, room: None, used, level, follower, trace_in_meta, blame }
+        Self {
+            line,
+            greeting: Arc::new(greeting),
+            room: None,
+            lot: Weak::new(),
+            introduced: Introduction::nobody(),
+            used: AtomicBool::new(true),
+            level: Mutex::default(),
+            follower: OnceLock::new(),
+            trace_in_meta,
+            blame: blame.clone(),
+        }
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -87,11 +102,12 @@ impl<C: Connection> Session<C> {
         if self.follower.set(follower).is_err() {
             return;
         }
+        self.line.connection.follow(&listener);
         if self.greeting.with_changes.is_some() {
-            drop(self.line.connection.listen(&listener));
+            drop(self.line.connection.listen());
         }
         for uri in subscriptions.all() {
-            self.line.connection.listen(&listener).await;
+            self.line.connection.listen().await;
             let params = serde_json::json!({ "uri": uri }).to_string();
             let asked =
                 self.line.request(Method::RESOURCES_SUBSCRIBE, Some(params.as_bytes()), Headers::new(), &self.blame);
@@ -111,12 +127,25 @@ impl<C: Connection> Session<C> {
     pub(crate) async fn call(self: &Arc<Self>, call: &Arc<Call>) -> Result<Exchange, Failure> {
         self.used.store(true, Ordering::Relaxed);
         if subscribes(&call.method) {
-            let Some(follower) = self.follower.get() else {
+            if self.follower.get().is_none() {
                 return Err(FailureKind::Other.with(Fault::unknown_method(&call.method)));
-            };
-            self.line.connection.listen(&follower.listener).await;
+            }
+            self.line.connection.listen().await;
         }
         self.tell_level(call).await?;
+        match self.send(call).await? {
+            (id, first) if self.may_ask_in_rounds(call, &first) => Ok(rounds::follow(self, call, id, first)),
+            (_, Incoming::Ended(response)) => {
+                self.note_subscription(call, &response);
+                let translated = translate::response(response, call, &self.greeting, &self.blame);
+                translated.map(Exchange::Ended).map_err(|fault| FailureKind::Other.with(fault))
+            }
+            (id, Incoming::Open(events)) => Ok(self.hear(events, id, call)),
+        }
+    }
+
+    /// Sends a call, and says under which id.
+    pub(crate) async fn send(&self, call: &Call) -> Result<(u64, Incoming), Failure> {
         let id = self.line.next_id();
         let params = translate::params(call, self.greeting.era, id, self.trace_in_meta);
         let request = Outgoing {
@@ -125,22 +154,33 @@ impl<C: Connection> Session<C> {
             headers: self.headers(call, params.as_deref()),
             body: compose::request(&Id::number(id), call.method.as_str(), params.as_deref()),
         };
-        match self.line.connection.ask(request).await? {
-            Incoming::Ended(response) => {
-                self.note_subscription(call, &response);
-                let translated = translate::response(response, call, &self.greeting, &self.blame);
-                translated.map(Exchange::Ended).map_err(|fault| FailureKind::Other.with(fault))
-            }
-            Incoming::Open(events) => {
-                let (session, call) = (Arc::clone(self), Arc::clone(call));
-                Ok(Exchange::Open(
-                    events.filter_map(move |event| future::ready(session.event(event, id, &call))).boxed(),
-                ))
-            }
-        }
+        Ok((id, self.line.connection.ask(request).await?))
     }
 
-    fn event(&self, event: Result<Event, Fault>, id: u64, call: &Call) -> Option<Result<Event, Fault>> {
+    /// What a call under way hears of its server. Where the server asks and the client cannot be asked in between, the call
+    /// is parked.
+    pub(crate) fn hear(self: &Arc<Self>, events: Said, id: u64, call: &Arc<Call>) -> Exchange {
+        let hearing = Some((Arc::clone(self), Arc::clone(call), events));
+        Exchange::Open(
+            stream::unfold(hearing, move |hearing| async move {
+                let (session, call, mut events) = hearing?;
+                loop {
+                    let event = events.next().await?;
+                    match session.event(event, id, &call) {
+                        None => {}
+                        Some(Ok(Event::Ask(ask))) if call.client.version.era() == Era::Modern => {
+                            return Some((session.park(id, events, ask, call), None));
+                        }
+                        Some(event) => return Some((event, Some((session, call, events)))),
+                    }
+                }
+            })
+            .boxed(),
+        )
+    }
+
+    /// What the server says, as the client hears it; none for what it does not hear.
+    pub(crate) fn event(&self, event: Result<Event, Fault>, id: u64, call: &Call) -> Option<Result<Event, Fault>> {
         match event {
             Ok(Event::Notification(notification)) if translate::is_of_session(&notification.method) => {
                 self.follower.get().inspect(|follower| follower.listener.hear(&notification));
@@ -149,6 +189,7 @@ impl<C: Connection> Session<C> {
             Ok(Event::Notification(notification)) => {
                 translate::notification(notification, id, &call.client).map(Event::Notification).map(Ok)
             }
+            Ok(Event::Ask(ask)) => self.may_ask(&ask, call).then_some(Ok(Event::Ask(ask))),
             Ok(Event::End(response)) => {
                 self.note_subscription(call, &response);
                 Some(translate::response(response, call, &self.greeting, &self.blame).map(Event::End))
@@ -162,6 +203,43 @@ impl<C: Connection> Session<C> {
             && subscribes(&call.method)
         {
             follower.subscriptions.taken(&call.method, uri);
+        }
+    }
+
+    /// `_meta` of a result the house makes in the server's name.
+    pub(crate) fn server_meta(&self) -> Option<Bytes> {
+        let info = self.greeting.server_info.as_ref()?;
+        Some([format!(r#"{{"{}":"#, meta::SERVER_INFO).as_bytes(), info, b"}"].concat().into())
+    }
+
+    pub(crate) fn blame(&self) -> &Blame {
+        &self.blame
+    }
+
+    /// Whether the server was told that it may ask this, and the client of this very call says so too.
+    fn may_ask(&self, ask: &Ask, call: &Call) -> bool {
+        let era_has_it = call.client.version.era() == Era::Legacy || parked::may_ask(&call.method);
+        era_has_it && self.introduced.allows(ask) && Introduction::of(&call.client).allows(ask)
+    }
+
+    /// Whether a modern server may ask a legacy client before it is done. What it answers at once is looked at first.
+    fn may_ask_in_rounds(&self, call: &Call, first: &Incoming) -> bool {
+        self.greeting.era == Era::Modern
+            && call.client.session.is_some()
+            && !Introduction::of(&call.client).is_nobody()
+            && match first {
+                Incoming::Ended(response) => rounds::is_question(response),
+                Incoming::Open(_) => true,
+            }
+    }
+
+    fn park(self: Arc<Self>, id: u64, events: Said, ask: Ask, call: Arc<Call>) -> Result<Event, Fault> {
+        let lot = self.lot.upgrade().ok_or_else(|| self.blame.internal("a session without a place to park calls"))?;
+        let blame = self.blame.clone();
+        let question = lot.park(Parked { session: self, id, events, ask, call })?;
+        match Message::parse_reply(compose::result(&Id::number(id), &question)) {
+            Ok(Message::Response(response)) => Ok(Event::End(response)),
+            _ => Err(blame.internal("a question is no result")),
         }
     }
 

@@ -9,6 +9,7 @@ use cardea_message::{error, json};
 
 use crate::blame::Blame;
 use crate::greeting::Greeting;
+use crate::introduction::Introduction;
 
 /// The `params` a server gets: `_meta` in the words of its era, with the gateway's own progress token.
 pub(crate) fn params(call: &Call, server: Era, id: u64, trace_in_meta: bool) -> Option<Bytes> {
@@ -49,9 +50,10 @@ fn add_envelope(call: &Call, said: &Meta, edit: &mut MetaEdit) {
                 None => {}
             }
         }
-        // Nothing a legacy client can do mid-call is bridged, so nothing is promised.
+        // What its client can be asked is promised if there is a session in which to ask it.
         Era::Legacy => {
-            add(meta::CLIENT_CAPABILITIES, Bytes::from_static(b"{}"));
+            let asked = call.client.session.as_ref().map(|_| Introduction::of(&call.client));
+            add(meta::CLIENT_CAPABILITIES, asked.unwrap_or(Introduction::nobody()).as_json().clone());
             if let Some(level) = &call.client.log_level {
                 add(meta::LOG_LEVEL, quoted(level));
             }
@@ -116,7 +118,8 @@ fn completed(result: &Bytes, method: &Method, server_info: Option<&Bytes>) -> Op
     }
 }
 
-fn wants_input(result: &[u8]) -> bool {
+/// Whether a modern result asks for input instead of being the end.
+pub(crate) fn wants_input(result: &[u8]) -> bool {
     json::member_str(result, "resultType").as_deref() == Some("input_required")
 }
 
@@ -156,12 +159,14 @@ pub(crate) fn notification(notification: Notification, id: u64, client: &Client)
     match notification.method.as_str() {
         "notifications/progress" => restored(&notification, id, client.progress_token.as_ref()?),
         "notifications/message" => wanted(&notification, client).then_some(notification),
-        "notifications/cancelled"
-        | "notifications/tools/list_changed"
+        // Of those that take back an ask: the others have not come this far.
+        "notifications/cancelled" | "notifications/elicitation/complete" => {
+            (client.version.era() == Era::Legacy).then_some(notification)
+        }
+        "notifications/tools/list_changed"
         | "notifications/prompts/list_changed"
         | "notifications/resources/list_changed"
         | "notifications/resources/updated"
-        | "notifications/elicitation/complete"
         | "notifications/tasks"
         | "notifications/tasks/status" => None,
         _ => Some(notification),

@@ -187,7 +187,10 @@ fn notifications_reach_who_wants_them() {
         (client(Era::Legacy, Some("error")), log, r#"{"level":"of its own"}"#, true),
         (client(Era::Legacy, None), "notifications/progress", r#"{"progressToken":7}"#, false),
         (client(Era::Legacy, None), "notifications/tools/list_changed", "{}", false),
-        (client(Era::Legacy, None), "notifications/cancelled", "{}", false),
+        (client(Era::Legacy, None), "notifications/cancelled", "{}", true),
+        (client(Era::Modern, None), "notifications/cancelled", "{}", false),
+        (client(Era::Legacy, None), "notifications/elicitation/complete", "{}", true),
+        (client(Era::Modern, None), "notifications/elicitation/complete", "{}", false),
         (client(Era::Legacy, None), "notifications/x-new", "{}", true),
     ] {
         assert_eq!(passes(&client, method, params), expected, "{method} {params} to {client:?}");

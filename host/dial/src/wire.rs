@@ -40,9 +40,13 @@ pub(crate) trait Connection: Send + Sync + 'static {
     /// `initialize` has settled on a legacy version: from here on this is a session.
     fn settle(&self, version: Version);
 
-    /// Begins to hand to one listener what a legacy server says outside calls, and says when the server can be heard. A
-    /// second listener is not taken.
-    fn listen(&self, listener: &Arc<dyn Listener>) -> BoxFuture<'_, ()>;
+    /// Who takes what the server says outside calls, wherever it may say it. A second listener is not taken.
+    fn follow(&self, listener: &Arc<dyn Listener>);
+
+    /// From here on, what the server asks or says outside calls is heard wherever it may do so.
+    fn listen(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
 
     /// False once nothing can be sent on it any more.
     fn is_open(&self) -> bool;
@@ -71,9 +75,12 @@ pub(crate) type Headers = Vec<(HeaderName, HeaderValue)>;
 pub(crate) enum Incoming {
     /// The end at once.
     Ended(Response),
-    /// Notifications first, the end last. Progress tokens are the gateway's.
-    Open(BoxStream<'static, Result<Event, Fault>>),
+    /// Notifications and asks first, the end last. Progress tokens are the gateway's.
+    Open(Said),
 }
+
+/// What a server says about a request, as it says it.
+pub(crate) type Said = BoxStream<'static, Result<Event, Fault>>;
 
 /// A request that got nothing back.
 #[derive(Clone, Debug)]
@@ -106,10 +113,7 @@ impl FailureKind {
 
 impl Incoming {
     /// The same, with the first event looked at: most calls end without a notification and cost no stream.
-    pub(crate) async fn settled(
-        mut events: BoxStream<'static, Result<Event, Fault>>,
-        blame: &Blame,
-    ) -> Result<Self, Fault> {
+    pub(crate) async fn settled(mut events: Said, blame: &Blame) -> Result<Self, Fault> {
         match events.next().await {
             Some(Ok(Event::End(response))) => Ok(Self::Ended(response)),
             Some(Ok(event)) => Ok(Self::Open(stream::iter([Ok(event)]).chain(events).boxed())),
@@ -118,7 +122,15 @@ impl Incoming {
         }
     }
 
-    /// The end, with what is said before it passed over.
+    /// All of it as a stream.
+    pub(crate) fn into_events(self) -> Said {
+        match self {
+            Self::Ended(response) => stream::iter([Ok(Event::End(response))]).boxed(),
+            Self::Open(events) => events,
+        }
+    }
+
+    /// The end, with what is said before it passed over. Whatever is asked in between is refused.
     pub(crate) async fn end(self, blame: &Blame) -> Result<Response, Fault> {
         let mut events = match self {
             Self::Ended(response) => return Ok(response),

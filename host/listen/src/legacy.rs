@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use crate::body::Share;
 use crate::front::{Front, PROTOCOL_VERSION, Posted};
+use crate::questions::Caller;
 use crate::respond::{self, Answered, Asked, Rejection};
 use crate::session::{SESSION_ID, Session};
 use crate::visit::Visit;
@@ -88,8 +89,12 @@ pub(crate) fn take(
             heard(session, &notification);
             return Ok(Taken::Silent);
         }
-        // Nothing is asked of clients, so nothing waits for it.
-        Message::Response(_) => return Ok(Taken::Silent),
+        Message::Response(response) => {
+            if !session.questions.answer(&response) {
+                tracing::debug!(call = %visit.id, "an answer to nothing that is asked is passed over");
+            }
+            return Ok(Taken::Silent);
+        }
     };
     if request.method == Method::PING {
         return Ok(Taken::Answered(compose::result(&request.id, b"{}")));
@@ -125,7 +130,8 @@ fn begin(
     let client = session.client(envelope.progress_token);
     let call = visit.call(&request, &meta, client, &front.settings.limits);
     let asked = Asked { id: request.id, method: request.method, name: call.name.clone(), era: Era::Legacy };
-    let (walk, notes) = walking::begin(visit, call, &asked, holds);
+    let caller = Caller { session: Arc::clone(session), call: asked.id.clone() };
+    let (walk, notes) = walking::begin_asking(caller, visit, call, &asked, holds);
     let (sender, receiver) = oneshot::channel();
     let cut = front.cut.clone();
     front.walks.spawn(async move {

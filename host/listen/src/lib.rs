@@ -23,6 +23,7 @@ mod modern;
 mod outgoing;
 mod parameters;
 mod peers;
+mod questions;
 mod reader;
 mod replay;
 mod repoll;

@@ -99,7 +99,7 @@ impl Default for Limits {
 pub(crate) const MAX_URI: usize = 8 * 1024;
 /// Messages in one batch of a 2025-03-26 client.
 pub(crate) const MAX_BATCH: usize = 100;
-/// Notifications of one call that wait for their client.
+/// Notifications and asks of one call that wait for their client.
 pub(crate) const OUTLET: usize = 16;
 /// Replies up to this size are copied into one buffer, because one write beats three.
 pub(crate) const SMALL: usize = 16 * 1024;

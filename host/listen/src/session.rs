@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::Limits;
+use crate::questions::Questions;
 use crate::replay::{Keeping, Streams};
 
 /// Header that names a session.
@@ -61,6 +62,8 @@ pub(crate) struct Session {
     pub(crate) facts: Facts,
     /// What it says outside one connection.
     pub(crate) streams: Arc<Streams>,
+    /// What servers have asked the client.
+    pub(crate) questions: Questions,
     state: Mutex<State>,
     _place: Place,
 }
@@ -101,7 +104,8 @@ impl Sessions {
     pub(crate) fn open(&self, facts: Facts, streams: Arc<Streams>, place: Place) {
         let state = State { used: Instant::now(), log_level: None, running: HashMap::new() };
         let id = Arc::clone(&facts.id);
-        self.open.insert(id, Arc::new(Session { facts, streams, state: Mutex::new(state), _place: place }));
+        let questions = Questions::default();
+        self.open.insert(id, Arc::new(Session { facts, streams, questions, state: Mutex::new(state), _place: place }));
     }
 
     /// The session of that id at that endpoint, if it is this subject's; to anybody else there is no such session.
@@ -189,6 +193,7 @@ impl Session {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        self.session.questions.forget(&self.id);
         let mut state = self.session.state();
         state.running.remove(&self.id);
         state.used = Instant::now();

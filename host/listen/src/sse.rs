@@ -1,4 +1,4 @@
-//! An event stream: notifications as they come, the end last, and a sign of life in between.
+//! An event stream: notifications and asks as they come, the end last, and a sign of life in between.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use bytes::Bytes;
-use cardea_message::Notification;
+use cardea_message::Message;
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep, sleep};
@@ -31,7 +31,7 @@ pub(crate) type End = BoxFuture<'static, Option<Vec<Bytes>>>;
 
 /// The events of one call. It owns what drives the call, so dropping it is cancelling.
 pub(crate) struct Events {
-    notes: mpsc::Receiver<Box<Notification>>,
+    notes: mpsc::Receiver<Box<Message>>,
     end: Option<End>,
     ready: VecDeque<Bytes>,
     every: Duration,
@@ -39,14 +39,14 @@ pub(crate) struct Events {
 }
 
 impl Events {
-    /// Notifications from `notes` until `end`, with a beat after each `every` of silence.
-    pub(crate) fn new(notes: mpsc::Receiver<Box<Notification>>, end: End, every: Duration) -> Self {
+    /// Notifications and asks from `notes` until `end`, with a beat after each `every` of silence.
+    pub(crate) fn new(notes: mpsc::Receiver<Box<Message>>, end: End, every: Duration) -> Self {
         Self { notes, end: Some(end), ready: VecDeque::new(), every, beat: Box::pin(sleep(every)) }
     }
 
     /// Puts a message before all that comes.
-    pub(crate) fn begin_with(&mut self, notification: &Notification) {
-        self.ready.extend(event(vec![notification.bytes().clone()]));
+    pub(crate) fn begin_with(&mut self, message: &Message) {
+        self.ready.extend(event(vec![message.bytes().clone()]));
     }
 
     /// A stream that says it lives before anything else.
@@ -80,8 +80,8 @@ impl Pieces for Events {
             self.finish(last);
             return Poll::Ready(self.ready.pop_front());
         }
-        if let Poll::Ready(Some(notification)) = self.notes.poll_recv(cx) {
-            self.ready.extend(event(vec![notification.bytes().clone()]));
+        if let Poll::Ready(Some(message)) = self.notes.poll_recv(cx) {
+            self.ready.extend(event(vec![message.bytes().clone()]));
             self.rest();
             return Poll::Ready(self.ready.pop_front());
         }
@@ -169,15 +169,12 @@ mod tests {
 
     use std::future::{pending, poll_fn, ready};
 
-    use cardea_message::{Message, compose};
+    use cardea_message::compose;
 
     use super::*;
 
-    fn note(method: &str) -> Notification {
-        match Message::parse(compose::notification(method, None)).unwrap() {
-            Message::Notification(notification) => notification,
-            other => panic!("{other:?}"),
-        }
+    fn note(method: &str) -> Message {
+        Message::parse(compose::notification(method, None)).unwrap()
     }
 
     async fn text(mut events: Events) -> String {

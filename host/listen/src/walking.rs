@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cardea_chain::{Call, Outlet, Reply};
-use cardea_message::Notification;
+use cardea_message::Message;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
@@ -13,6 +13,7 @@ use tokio::time::sleep;
 use crate::account::Account;
 use crate::body::Share;
 use crate::limits::{Limits, OUTLET};
+use crate::questions::Caller;
 use crate::respond::{self, Answered, Asked};
 use crate::sse::Events;
 use crate::visit::Visit;
@@ -21,8 +22,8 @@ use crate::visit::Visit;
 pub(crate) struct Walking {
     /// What it was asked.
     pub(crate) asked: Asked,
-    /// Notifications on the way to the client.
-    pub(crate) notes: mpsc::Receiver<Box<Notification>>,
+    /// Notifications and asks on the way to the client.
+    pub(crate) notes: mpsc::Receiver<Box<Message>>,
     /// The end; none if the call was cancelled.
     pub(crate) end: BoxFuture<'static, Option<Reply>>,
 }
@@ -30,7 +31,7 @@ pub(crate) struct Walking {
 /// What a call does first.
 pub(crate) enum First {
     End(Option<Reply>),
-    Note(Box<Notification>),
+    Note(Box<Message>),
     /// Nothing, for long enough.
     Silence,
 }
@@ -49,8 +50,29 @@ pub(crate) fn begin(
     call: Call,
     asked: &Asked,
     holds: Holds,
-) -> (impl Future<Output = Reply> + Send + 'static, mpsc::Receiver<Box<Notification>>) {
+) -> (impl Future<Output = Reply> + Send + 'static, mpsc::Receiver<Box<Message>>) {
+    through(Outlet::new(OUTLET), visit, call, asked, holds)
+}
+
+/// The same for a client that can be asked in the middle of it.
+pub(crate) fn begin_asking(
+    caller: Caller,
+    visit: &Visit,
+    call: Call,
+    asked: &Asked,
+    holds: Holds,
+) -> (impl Future<Output = Reply> + Send + 'static, mpsc::Receiver<Box<Message>>) {
     let (outlet, notes) = Outlet::new(OUTLET);
+    through((outlet.to(Arc::new(caller)), notes), visit, call, asked, holds)
+}
+
+fn through(
+    (outlet, notes): (Outlet, mpsc::Receiver<Box<Message>>),
+    visit: &Visit,
+    call: Call,
+    asked: &Asked,
+    holds: Holds,
+) -> (impl Future<Output = Reply> + Send + 'static, mpsc::Receiver<Box<Message>>) {
     let (chain, admitted) = (Arc::clone(&visit.generation.chain), visit.admitted.clone());
     let account = Account::open(&call);
     let asked = asked.clone();
@@ -65,7 +87,7 @@ pub(crate) fn begin(
 
 impl Walking {
     /// The HTTP response. As long as nothing was said, the end can still choose a status: so the stream begins only with
-    /// the first notification, or when silence has lasted so long that the client needs a sign of life.
+    /// the first notification or ask, or when silence has lasted so long that the client needs a sign of life.
     pub(crate) async fn into_response(mut self, limits: &Limits) -> Answered {
         match self.first(limits.keep_alive).await {
             First::End(Some(reply)) if self.notes.is_empty() => respond::reply(reply, &self.asked),
@@ -73,9 +95,9 @@ impl Walking {
                 self.end = std::future::ready(reply).boxed();
                 respond::events(self.into_events(limits))
             }
-            First::Note(notification) => {
+            First::Note(message) => {
                 let mut events = self.into_events(limits);
-                events.begin_with(&notification);
+                events.begin_with(&message);
                 respond::events(events)
             }
             First::Silence => {

@@ -1,28 +1,29 @@
 //! A conversation with one process.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use cardea_chain::{Event, Fault, Listener};
-use cardea_message::{Message, Method, Notification, Response, Version, compose};
+use cardea_message::{Message, Method, Notification, Request, Response, Version, compose};
 use futures_util::FutureExt;
 use futures_util::StreamExt;
-use futures_util::future::{BoxFuture, ready};
+use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream};
 use tokio::io::{AsyncWriteExt, BufReader, BufWriter};
 use tokio::process::{ChildStdin, ChildStdout};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use crate::asks::{self, OpenAsks};
 use crate::blame::Blame;
 use crate::child::lines::{Line, next_line};
 use crate::child::process::Process;
 use crate::child::restart::Restart;
 use crate::child::switchboard::{Awaited, Switchboard};
 use crate::wire::{Connection, Failure, FailureKind, Incoming, Outgoing, ended_early};
-use crate::{ChildSpec, asks, translate};
+use crate::{ChildSpec, translate};
 
 /// Messages that may wait for the process to read.
 const OUTBOX: usize = 256;
@@ -36,6 +37,7 @@ pub(crate) struct ChildConnection {
 
 struct Shared {
     board: Switchboard,
+    asks: Mutex<OpenAsks>,
     outbox: mpsc::Sender<Bytes>,
     process: Process,
     restart: Arc<Restart>,
@@ -58,6 +60,7 @@ impl ChildConnection {
         let (outbox, outgoing) = mpsc::channel(OUTBOX);
         let shared = Arc::new(Shared {
             board: Switchboard::new(),
+            asks: Mutex::default(),
             outbox,
             process,
             restart: Arc::clone(restart),
@@ -108,9 +111,8 @@ impl Connection for ChildConnection {
 
     fn settle(&self, _version: Version) {}
 
-    fn listen(&self, listener: &Arc<dyn Listener>) -> BoxFuture<'_, ()> {
+    fn follow(&self, listener: &Arc<dyn Listener>) {
         self.shared.listener.get_or_init(|| Arc::clone(listener));
-        ready(()).boxed()
     }
 
     fn is_open(&self) -> bool {
@@ -160,6 +162,7 @@ impl Shared {
         match Message::parse_reply(line) {
             Ok(Message::Response(response)) => self.end(response),
             Ok(Message::Notification(notification)) => self.notify(notification),
+            Ok(Message::Request(request)) if request.method.is_ask() => self.asked(&request),
             Ok(Message::Request(request)) => self.post(asks::answer(&request)),
             Err(_) if blank => {}
             // Programs print all sorts of things on the wrong stream; one stray line must not end every session.
@@ -184,11 +187,26 @@ impl Shared {
         if let Some(listener) = self.listener.get().filter(|_| translate::is_of_session(&notification.method)) {
             return listener.hear(&notification);
         }
+        let Some(notification) = self.asks().pass(notification) else { return };
         let of_call = notification.method == Method::PROGRESS;
         let id = if of_call { translate::progress_token(&notification) } else { None };
-        if (of_call && id.is_none()) || !self.board.notify(id, notification) {
+        if (of_call && id.is_none()) || !self.board.say(id, Event::Notification(notification)) {
             tracing::debug!(server = %self.blame.server(), "a notification that belongs to no call is passed over");
         }
+    }
+
+    /// Which call an ask belongs to cannot be known, unless only one waits; any other is dropped, and so refused.
+    fn asked(&self, request: &Request) {
+        let outbox = self.outbox.clone();
+        // A process that has ended waits for no answer.
+        let send = |answer| async move { drop(outbox.send(one_line(answer)).await) };
+        if let Some(ask) = self.asks().open(request, send) {
+            self.board.say(None, Event::Ask(ask));
+        }
+    }
+
+    fn asks(&self) -> MutexGuard<'_, OpenAsks> {
+        self.asks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whose answer an oversized line is cannot be known, unless only one call waits.
@@ -225,15 +243,13 @@ impl Ongoing {
             if end.is_none() {
                 tokio::select! {
                     biased;
-                    Some(notification) = awaited.notifications.recv() => {
-                        return Some((Ok(Event::Notification(notification)), Some((call, awaited, None))));
-                    }
+                    Some(said) = awaited.said.recv() => return Some((Ok(said), Some((call, awaited, None)))),
                     ended = &mut awaited.end => end = Some(ended.unwrap_or_else(|_| Err(ended_early(&call.shared.blame)))),
                 }
             }
             // What was said before the end is said first.
-            if let Ok(notification) = awaited.notifications.try_recv() {
-                return Some((Ok(Event::Notification(notification)), Some((call, awaited, end))));
+            if let Ok(said) = awaited.said.try_recv() {
+                return Some((Ok(said), Some((call, awaited, end))));
             }
             end.map(|end| (end.map(Event::End), None))
         })

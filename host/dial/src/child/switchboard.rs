@@ -3,15 +3,15 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use cardea_chain::Fault;
-use cardea_message::{Notification, Response};
+use cardea_chain::{Event, Fault};
+use cardea_message::Response;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::wire::{Failure, FailureKind};
 
-/// Notifications of a call that may wait for its client to read. One more is lost: a slow client must not hold up the
-/// others, and progress and log messages are the only ones there are.
-const NOTIFICATIONS: usize = 64;
+/// Notifications and asks of a call that may wait for its client to read. One more is lost: a slow client must not hold up
+/// the others, and progress and log messages are the only notifications there are. An ask that is lost is refused.
+const SAID: usize = 64;
 
 /// The calls under way on one connection.
 #[derive(Debug)]
@@ -28,14 +28,14 @@ enum State {
 #[derive(Debug)]
 struct Waiting {
     end: oneshot::Sender<Result<Response, Fault>>,
-    notifications: mpsc::Sender<Notification>,
+    said: mpsc::Sender<Event>,
 }
 
 /// What a call waits on.
 #[derive(Debug)]
 pub(crate) struct Awaited {
     pub(crate) end: oneshot::Receiver<Result<Response, Fault>>,
-    pub(crate) notifications: mpsc::Receiver<Notification>,
+    pub(crate) said: mpsc::Receiver<Event>,
 }
 
 impl Switchboard {
@@ -48,9 +48,9 @@ impl Switchboard {
         match &mut *self.state() {
             State::Closed(fault) => Err(FailureKind::Gone.with(fault.clone())),
             State::Open(waiting) => {
-                let ((end, ended), (notes, noted)) = (oneshot::channel(), mpsc::channel(NOTIFICATIONS));
-                waiting.insert(id, Waiting { end, notifications: notes });
-                Ok(Awaited { end: ended, notifications: noted })
+                let ((end, ended), (say, said)) = (oneshot::channel(), mpsc::channel(SAID));
+                waiting.insert(id, Waiting { end, said: say });
+                Ok(Awaited { end: ended, said })
             }
         }
     }
@@ -71,8 +71,9 @@ impl Switchboard {
         }
     }
 
-    /// Hands over a notification: to the call of that id, or without one to the only call there is. False if it is lost.
-    pub(crate) fn notify(&self, id: Option<u64>, notification: Notification) -> bool {
+    /// Hands over what comes before an end: to the call of that id, or without one to the only call there is. False if it is
+    /// lost.
+    pub(crate) fn say(&self, id: Option<u64>, event: Event) -> bool {
         let state = self.state();
         let State::Open(waiting) = &*state else { return false };
         let call = match id {
@@ -80,7 +81,7 @@ impl Switchboard {
             None if waiting.len() == 1 => waiting.values().next(),
             None => None,
         };
-        call.is_some_and(|call| call.notifications.try_send(notification).is_ok())
+        call.is_some_and(|call| call.said.try_send(event).is_ok())
     }
 
     /// The id of the only call there is.

@@ -44,7 +44,7 @@ pub(crate) struct HttpClient {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     spec: HttpSpec,
     pub(crate) blame: Blame,
-    /// Bounds the messages nobody waits for: cancellations, ends of sessions, answers to asks.
+    /// Bounds the messages nobody waits for: cancellations, ends of sessions, answers to pings.
     asides: Arc<Semaphore>,
 }
 
@@ -115,6 +115,14 @@ impl HttpClient {
             }
             drop(permit);
         }))
+    }
+
+    /// Sends the answer to an ask. Unlike an [`aside`](Self::aside) it is never left out: a call waits for it.
+    pub(crate) async fn answer(&self, headers: Headers, body: Bytes) {
+        match timeout(ASIDE_TIMEOUT, self.send(Method::POST, headers, body)).await {
+            Ok(Ok(response)) if response.status().is_success() => {}
+            _ => tracing::warn!(server = %self.blame.server(), "the answer to what the server asked was not taken"),
+        }
     }
 
     async fn send(

@@ -1,7 +1,7 @@
 //! Requests to a server behind a URL; after `initialize`, as one session with it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use cardea_chain::{Fault, Listener};
@@ -12,8 +12,9 @@ use http::{HeaderName, HeaderValue};
 
 use crate::http::cancel::Cancellation;
 use crate::http::client::HttpClient;
-use crate::http::listening::Listening;
+use crate::http::listening::{Listening, beside};
 use crate::http::reply::Reading;
+use crate::parked::may_ask;
 use crate::wire::{Connection, Failure, Headers, Incoming, Outgoing};
 
 const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
@@ -23,47 +24,37 @@ const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-versi
 pub(crate) struct HttpConnection {
     client: Arc<HttpClient>,
     /// As the response to `initialize` gave it.
-    session: OnceLock<HeaderValue>,
+    session: Arc<OnceLock<HeaderValue>>,
     /// As `initialize` settled it: set in the legacy era only.
     version: OnceLock<Version>,
+    /// Set where the server may ask the client something, or tell it something outside calls.
+    listening: OnceLock<Listening>,
     closed: AtomicBool,
-    listening: Mutex<Option<Arc<Listening>>>,
+    /// Who takes what the server says outside calls.
+    listener: Arc<OnceLock<Arc<dyn Listener>>>,
 }
 
 impl HttpConnection {
     pub(crate) fn new(client: &Arc<HttpClient>) -> Self {
         Self {
             client: Arc::clone(client),
-            session: OnceLock::new(),
+            session: Arc::default(),
             version: OnceLock::new(),
+            listening: OnceLock::new(),
             closed: AtomicBool::new(false),
-            listening: Mutex::default(),
+            listener: Arc::default(),
         }
     }
 
     async fn send(&self, request: Outgoing) -> Result<Incoming, Failure> {
-        let mut headers = self.session_headers();
-        let mut cancellation = match self.version.get() {
-            Some(_) => Cancellation::of(&self.client, headers.clone(), request.id),
-            None => Cancellation::none(),
-        };
-        let answers = self.version.get().map(|_| headers.clone());
-        headers.extend(request.headers);
-        let response = match self.client.post(headers, request.body).await {
-            Ok(response) => response,
-            Err(failure) => {
-                cancellation.disarm();
-                return Err(failure);
-            }
-        };
-        if request.method == Method::INITIALIZE
-            && let Some(session) = response.headers().get(&SESSION_ID)
-        {
-            self.session.get_or_init(|| session.clone());
+        let listening = self.listening.get().filter(|_| may_ask(&request.method));
+        let asks = listening.and_then(|listening| listening.join(request.id));
+        let (client, session) = (Arc::clone(&self.client), Arc::clone(&self.session));
+        let exchange = exchange(client, session, self.session_headers(), self.version.get().is_some(), request);
+        match asks {
+            Some(asks) => beside(exchange.boxed(), asks).await,
+            None => exchange.await,
         }
-        let reading =
-            Reading { client: &self.client, id: request.id, answers, in_session: self.session.get().is_some() };
-        reading.reply(response, cancellation).await
     }
 
     fn session_headers(&self) -> Headers {
@@ -77,6 +68,36 @@ impl HttpConnection {
         }
         headers
     }
+}
+
+/// Sends a request and reads its reply, up to its end or its first event.
+async fn exchange(
+    client: Arc<HttpClient>,
+    session: Arc<OnceLock<HeaderValue>>,
+    mut headers: Headers,
+    legacy: bool,
+    request: Outgoing,
+) -> Result<Incoming, Failure> {
+    let answers = legacy.then(|| headers.clone());
+    let mut cancellation = match legacy {
+        true => Cancellation::of(&client, headers.clone(), request.id),
+        false => Cancellation::none(),
+    };
+    headers.extend(request.headers);
+    let response = match client.post(headers, request.body).await {
+        Ok(response) => response,
+        Err(failure) => {
+            cancellation.disarm();
+            return Err(failure);
+        }
+    };
+    if request.method == Method::INITIALIZE
+        && let Some(given) = response.headers().get(&SESSION_ID)
+    {
+        session.get_or_init(|| given.clone());
+    }
+    let reading = Reading { client: &client, id: request.id, answers, in_session: session.get().is_some() };
+    reading.reply(response, cancellation).await
 }
 
 impl Connection for HttpConnection {
@@ -100,13 +121,13 @@ impl Connection for HttpConnection {
         self.version.get_or_init(|| version);
     }
 
-    fn listen(&self, listener: &Arc<dyn Listener>) -> BoxFuture<'_, ()> {
-        let listening = {
-            let mut listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner);
-            let begin = || Arc::new(Listening::begin(&self.client, self.session_headers(), Arc::clone(listener)));
-            Arc::clone(listening.get_or_insert_with(begin))
-        };
-        async move { listening.answered().await }.boxed()
+    fn follow(&self, listener: &Arc<dyn Listener>) {
+        self.listener.get_or_init(|| Arc::clone(listener));
+    }
+
+    fn listen(&self) -> BoxFuture<'_, ()> {
+        let begin = || Listening::begin(&self.client, self.session_headers(), &self.listener);
+        self.listening.get_or_init(begin).answered().boxed()
     }
 
     fn is_open(&self) -> bool {
@@ -115,7 +136,9 @@ impl Connection for HttpConnection {
 
     fn close(&self) -> BoxFuture<'static, ()> {
         let first = !self.closed.swap(true, Ordering::Relaxed);
-        drop(self.listening.lock().unwrap_or_else(PoisonError::into_inner).take());
+        if let Some(listening) = self.listening.get() {
+            listening.stop();
+        }
         let ended = (first && self.session.get().is_some())
             .then(|| self.client.aside(http::Method::DELETE, self.session_headers(), Bytes::new()))
             .flatten();

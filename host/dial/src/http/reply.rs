@@ -17,7 +17,7 @@ use hyper::body::Incoming as Body;
 use sse_stream::{Sse, SseByteStream};
 use tokio::time::{sleep, timeout};
 
-use crate::asks;
+use crate::asks::{self, OpenAsks};
 use crate::blame::Blame;
 use crate::http::cancel::Cancellation;
 use crate::http::client::{HttpClient, chain};
@@ -42,7 +42,7 @@ impl Reading<'_> {
         mut cancellation: Cancellation,
     ) -> Result<Incoming, Failure> {
         let status = response.status();
-        if status.is_success() && has_type(&response, "text/event-stream") {
+        if is_event_stream(&response) {
             let blame = self.client.blame.clone();
             let events = self.events(response.into_body(), cancellation);
             return Incoming::settled(events, &blame).await.map_err(|fault| FailureKind::Other.with(fault));
@@ -102,7 +102,8 @@ impl Reading<'_> {
         }
     }
 
-    fn events(self, body: Body, cancellation: Cancellation) -> BoxStream<'static, Result<Event, Fault>> {
+    /// The events of a body, up to the end of the request.
+    pub(crate) fn events(self, body: Body, cancellation: Cancellation) -> BoxStream<'static, Result<Event, Fault>> {
         let limit = self.client.max_message_bytes();
         let used = Arc::new(AtomicUsize::new(0));
         let reader = Reader {
@@ -110,6 +111,7 @@ impl Reading<'_> {
             client: Arc::clone(self.client),
             id: self.id,
             answers: self.answers,
+            asks: OpenAsks::default(),
             used,
             limit,
             cancellation,
@@ -118,7 +120,7 @@ impl Reading<'_> {
         stream::unfold(Some(reader), |reader| async {
             let mut reader = reader?;
             let event = reader.next().await;
-            let goes_on = matches!(event, Some(Ok(Event::Notification(_))));
+            let goes_on = matches!(event, Some(Ok(Event::Notification(_) | Event::Ask(_))));
             if !goes_on {
                 // The end, or nothing to wait for any more: either way there is nothing left to cancel.
                 reader.cancellation.disarm();
@@ -143,6 +145,7 @@ struct Reader {
     client: Arc<HttpClient>,
     id: u64,
     answers: Option<Headers>,
+    asks: OpenAsks,
     /// Bytes that came since the last event.
     used: Arc<AtomicUsize>,
     limit: usize,
@@ -206,7 +209,7 @@ impl Reader {
     }
 
     /// One event; none if it says nothing about the call.
-    fn read(&self, event: Sse) -> Result<Option<Event>, Fault> {
+    fn read(&mut self, event: Sse) -> Result<Option<Event>, Fault> {
         let Some(data) = event.data.filter(|data| !data.is_empty()) else { return Ok(None) };
         if event.event.as_deref().is_some_and(|name| !name.is_empty() && name != "message") {
             return Ok(None);
@@ -216,11 +219,8 @@ impl Reader {
         }
         match Message::parse_reply(Bytes::from(data)) {
             Ok(Message::Response(response)) => Ok(self.end(response)),
-            Ok(Message::Notification(notification)) => Ok(Some(Event::Notification(notification))),
-            Ok(Message::Request(request)) => {
-                self.answer(&request);
-                Ok(None)
-            }
+            Ok(Message::Notification(notification)) => Ok(self.asks.pass(notification).map(Event::Notification)),
+            Ok(Message::Request(request)) => Ok(self.asked(&request)),
             Err(fault) => Err(self.blame().bad_reply(format!("an event is no message: {fault}"))),
         }
     }
@@ -233,10 +233,14 @@ impl Reader {
         None
     }
 
-    fn answer(&self, request: &Request) {
-        if let Some(headers) = &self.answers {
-            drop(self.client.aside(http::Method::POST, headers.clone(), asks::answer(request)));
+    fn asked(&mut self, request: &Request) -> Option<Event> {
+        let headers = self.answers.clone()?;
+        let client = Arc::clone(&self.client);
+        if !request.method.is_ask() {
+            drop(client.aside(http::Method::POST, headers, asks::answer(request)));
+            return None;
         }
+        self.asks.open(request, |answer| async move { client.answer(headers, answer).await }).map(Event::Ask)
     }
 
     fn blame(&self) -> &Blame {
@@ -278,7 +282,12 @@ fn names_session(words: &[u8]) -> bool {
     words.to_ascii_lowercase().windows(7).any(|window| window == b"session")
 }
 
-pub(crate) fn has_type(response: &http::Response<Body>, wanted: &str) -> bool {
+/// Whether a response tells events.
+pub(crate) fn is_event_stream(response: &http::Response<Body>) -> bool {
+    response.status().is_success() && has_type(response, "text/event-stream")
+}
+
+fn has_type(response: &http::Response<Body>, wanted: &str) -> bool {
     let given = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     given.split(';').next().is_some_and(|given| given.trim().eq_ignore_ascii_case(wanted))
 }

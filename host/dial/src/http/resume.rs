@@ -8,7 +8,7 @@ use hyper::body::Incoming as Body;
 use sse_stream::Sse;
 
 use crate::http::client::HttpClient;
-use crate::http::reply::has_type;
+use crate::http::reply::is_event_stream;
 use crate::wire::Headers;
 
 /// Header that names the event behind which a stream goes on.
@@ -47,11 +47,6 @@ impl Resume {
         self.last.as_ref()
     }
 
-    /// Begins anew: the server does not know the event any more.
-    pub(crate) fn forget(&mut self) {
-        self.last = None;
-    }
-
     /// Attempts in a row that came to nothing.
     pub(crate) fn vain(&self) -> u32 {
         self.vain
@@ -86,7 +81,7 @@ pub(crate) async fn reopen(client: &Arc<HttpClient>, session: &Headers, last: Op
         Err(failure) => return Reopened::Later(failure.fault.inside),
     };
     let status = response.status();
-    if status.is_success() && has_type(&response, "text/event-stream") {
+    if is_event_stream(&response) {
         return Reopened::Events(response.into_body());
     }
     // 409 is what a server says that has not noticed yet that the stream before broke.

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cardea_chain::{
-    Call, CallId, Client, ClientSession, Deadline, Directory, Event, Exchange, Fault, ItemKind, Listener, Place,
+    Ask, Call, CallId, Client, ClientSession, Deadline, Directory, Event, Exchange, Fault, ItemKind, Listener, Place,
     Scratch, Subject, Target, Upstream,
 };
 use cardea_message::{Method, Notification, Version};
@@ -84,6 +84,12 @@ pub fn legacy_of(session: &ClientSession, method: &str, params: Value) -> Call {
     call
 }
 
+/// The same call by a client that declared what it can be asked.
+pub fn able(mut call: Call, capabilities: Value) -> Call {
+    Arc::make_mut(&mut call.client).capabilities = capabilities.to_string().into();
+    call
+}
+
 /// A call of a tool, by a modern client.
 pub fn tool(name: &str, arguments: Value) -> Call {
     modern("tools/call", json!({ "name": name, "arguments": arguments }))
@@ -122,6 +128,8 @@ fn call(method: &str, params: Option<Value>, version: Version) -> Call {
 pub struct Told {
     /// Notifications on the way.
     pub notifications: Vec<Value>,
+    /// Asks on the way.
+    pub asks: Vec<Value>,
     /// The whole last message, or the result the house composed.
     pub end: Bytes,
 }
@@ -141,20 +149,29 @@ impl Told {
     }
 }
 
-/// Makes a call and reads it to its end.
+/// Makes a call and reads it to its end. Nobody answers what is asked on the way.
 pub async fn ask(upstream: &dyn Upstream, call: Call) -> Result<Told, Fault> {
+    answering(upstream, call, drop).await
+}
+
+/// Makes a call and reads it to its end, with somebody who deals with what is asked on the way.
+pub async fn answering(upstream: &dyn Upstream, call: Call, mut person: impl FnMut(Ask)) -> Result<Told, Fault> {
     let call = Arc::new(call);
     within(async {
-        let mut notifications = Vec::new();
+        let mut told = Told { notifications: Vec::new(), asks: Vec::new(), end: Bytes::new() };
         let mut events = match upstream.open(&call).await? {
-            Exchange::Ended(response) => return Ok(Told { notifications, end: response.bytes().clone() }),
-            Exchange::Composed(end) => return Ok(Told { notifications, end }),
+            Exchange::Ended(response) => return Ok(Told { end: response.bytes().clone(), ..told }),
+            Exchange::Composed(end) => return Ok(Told { end, ..told }),
             Exchange::Open(events) => events,
         };
         loop {
             match events.next().await.expect("an exchange ends with an end")? {
-                Event::Notification(said) => notifications.push(serde_json::from_slice(said.bytes()).unwrap()),
-                Event::End(response) => return Ok(Told { notifications, end: response.bytes().clone() }),
+                Event::Notification(said) => told.notifications.push(serde_json::from_slice(said.bytes()).unwrap()),
+                Event::Ask(ask) => {
+                    told.asks.push(serde_json::from_slice(&ask.message()).unwrap());
+                    person(ask);
+                }
+                Event::End(response) => return Ok(Told { end: response.bytes().clone(), ..told }),
             }
         }
     })

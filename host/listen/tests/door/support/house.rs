@@ -8,7 +8,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use cardea_chain::{
-    Call, CallVerdict, Candidate, Chain, Credential, Directory, Done, Endpoint, Event, Exchange, Fault, FaultKind,
+    Ask, Call, CallVerdict, Candidate, Chain, Credential, Directory, Done, Endpoint, Event, Exchange, Fault, FaultKind,
     Finding, Health, Hook, HookFuture, Hooks, ItemKind, Matcher, OnError, Place, Placed, Record, Recorder, Refusal,
     RefusalKind, Role, Side, Stage, Subject, Target, Upstream,
 };
@@ -163,6 +163,19 @@ impl FakeServer {
                 self.hanging.notify_one();
                 self.release.acquire().await.unwrap().forget();
                 Ok(Exchange::Ended(self.said()))
+            }
+            "ask" => {
+                let (ask, answered) = Ask::new(Method::ROOTS_LIST, None);
+                let end = async move {
+                    let said = match answered.await {
+                        Ok(Ok(result)) => String::from_utf8_lossy(&result).into_owned(),
+                        Ok(Err(error)) => error.message,
+                        Err(_) => "refused".to_owned(),
+                    };
+                    let result = json!({ "said": said }).to_string();
+                    Ok(Event::End(response(compose::result(&Id::number(900), result.as_bytes()))))
+                };
+                Ok(events(stream::iter([Ok(Event::Ask(ask))]).chain(stream::once(end))))
             }
             "rpc-error" => {
                 let error = ErrorObject::new(cardea_message::error::MISSING_CAPABILITY, "sampling is needed");
