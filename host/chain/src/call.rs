@@ -9,7 +9,7 @@ use cardea_message::{Method, Version};
 use http::HeaderMap;
 use tokio::time::Instant;
 
-use crate::{Directory, Scratch, Subject};
+use crate::{ClientSession, Directory, Scratch, Subject};
 
 /// A call under way. Stages see it behind an `Arc`; the corridor changes it between hooks only.
 #[derive(Clone, Debug)]
@@ -89,7 +89,7 @@ pub struct Client {
     /// Progress token of this call, raw JSON.
     pub progress_token: Option<Bytes>,
     /// Session of a legacy client; none for a modern one.
-    pub session: Option<Arc<str>>,
+    pub session: Option<ClientSession>,
 }
 
 /// Longer than any process runs, and short enough for every clock to reach.

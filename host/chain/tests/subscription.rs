@@ -64,7 +64,7 @@ impl Directory for Only {
 struct Stage {
     walk: tokio::task::JoinHandle<Reply>,
     say: mpsc::UnboundedSender<Result<Event, Fault>>,
-    heard: mpsc::Receiver<Box<cardea_message::Notification>>,
+    heard: mpsc::Receiver<Box<Message>>,
     kept: Arc<Kept>,
 }
 
@@ -88,7 +88,8 @@ impl Stage {
     }
 
     async fn hears(&mut self) -> String {
-        self.heard.recv().await.unwrap().method.as_str().to_owned()
+        let Message::Notification(heard) = *self.heard.recv().await.unwrap() else { panic!("not a notification") };
+        heard.method.as_str().to_owned()
     }
 
     /// The word the record has for the end.

@@ -1,10 +1,12 @@
 //! A back door: everything about calling a server that does not depend on what leads there.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
-use cardea_chain::{Call, Exchange, Fault, FaultKind, Health};
+use bytes::Bytes;
+use cardea_chain::{Call, Exchange, Fault, FaultKind, Health, Listener};
 use cardea_message::{Era, Method};
 use futures_util::future::join_all;
 use futures_util::{FutureExt, StreamExt};
@@ -12,6 +14,7 @@ use futures_util::{FutureExt, StreamExt};
 use crate::SessionPolicy;
 use crate::blame::Blame;
 use crate::flight::{Flight, launch};
+use crate::follower::{Follower, Subscriptions};
 use crate::greeting::Greeting;
 use crate::introduction::Introduction;
 use crate::parked::{self, Found, Lot};
@@ -27,6 +30,8 @@ pub(crate) struct Door<T: Transport> {
     policy: SessionPolicy,
     idle_timeout: Duration,
     sessions: Sessions<T::Connection>,
+    /// By session of a client.
+    subscriptions: Mutex<HashMap<Arc<str>, Arc<Subscriptions>>>,
     lot: Arc<Lot<T::Connection>>,
     verdict: Mutex<Option<Flight<Verdict<T::Connection>>>>,
     settled: ArcSwapOption<Settled<T::Connection>>,
@@ -67,6 +72,7 @@ impl<T: Transport> Door<T> {
             sessions: Sessions::new(terms.max_sessions, &blame),
             lot: Lot::new(),
             opening: terms.opening,
+            subscriptions: Mutex::default(),
             verdict: Mutex::default(),
             settled: ArcSwapOption::empty(),
             health: Mutex::new(Health::Unknown),
@@ -101,6 +107,7 @@ impl<T: Transport> Door<T> {
 
     /// Closes what was kept for one session of a client.
     pub(crate) fn session_ended(&self, session: &str) {
+        locked(&self.subscriptions).remove(session);
         for ended in self.sessions.take_client(session) {
             drop(ended.line.connection.close());
         }
@@ -121,7 +128,7 @@ impl<T: Transport> Door<T> {
             None => {
                 let verdict = self.verdict(call).await?;
                 if call.method == Method::SERVER_DISCOVER {
-                    return Ok(Exchange::Composed(verdict.greeting.told_to(call.client.version.era()).clone()));
+                    return Ok(Exchange::Composed(self.introduction(&verdict.greeting, call)));
                 }
                 if verdict.greeting.era == Era::Legacy
                     && call.client.version.era() == Era::Modern
@@ -137,6 +144,7 @@ impl<T: Transport> Door<T> {
                 (key, session)
             }
         };
+        self.follow(&session, call).await;
         let mut outcome = session.call(call).await;
         if let (Err(failure), Some(key)) = (&outcome, &key)
             && failure.kind == FailureKind::SessionUnknown
@@ -145,6 +153,7 @@ impl<T: Transport> Door<T> {
             tracing::info!(server = %self.blame.server(), "session expired at the server, opening another");
             self.sessions.give_up(key, &session);
             let (_, renewed) = self.session(call, self.verdict(call).await?).await?;
+            self.follow(&renewed, call).await;
             outcome = renewed.call(call).await;
         }
         match outcome {
@@ -159,6 +168,27 @@ impl<T: Transport> Door<T> {
                 Err(failure.fault)
             }
         }
+    }
+
+    /// What a server is said to be: that it tells of changes, only to those to whom they can be told.
+    fn introduction(&self, greeting: &Greeting, call: &Call) -> Bytes {
+        let with_changes = greeting.with_changes.as_ref().filter(|_| self.listener(greeting.era, call).is_some());
+        with_changes.unwrap_or_else(|| greeting.told_to(call.client.version.era())).clone()
+    }
+
+    /// Who hears what a server says outside calls: the one client that its session is for, and nobody if it is for several.
+    fn listener<'c>(&self, era: Era, call: &'c Call) -> Option<(&'c Arc<str>, &'c Arc<dyn Listener>)> {
+        let session = call.client.session.as_ref()?;
+        let alone = era == Era::Legacy && self.policy == SessionPolicy::Client;
+        session.listener().filter(|_| alone).map(|listener| (session.id(), listener))
+    }
+
+    async fn follow(&self, session: &Session<T::Connection>, call: &Call) {
+        let Some((id, listener)) = self.listener(session.greeting.era, call).filter(|_| !session.is_followed()) else {
+            return;
+        };
+        let subscriptions = Arc::clone(locked(&self.subscriptions).entry(Arc::clone(id)).or_default());
+        session.follow(Follower { listener: Arc::clone(listener), subscriptions }).await;
     }
 
     /// Goes on with a call that was parked until its client answers.

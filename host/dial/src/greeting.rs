@@ -16,6 +16,8 @@ pub(crate) struct Greeting {
     discovered: Bytes,
     /// The same with everything that passes between two modern parties.
     whole: Bytes,
+    /// The same with what a legacy server declares to tell a session outside calls; none if it declares nothing of the kind.
+    pub(crate) with_changes: Option<Bytes>,
     /// Whether it takes `logging/setLevel`, or a log level.
     pub(crate) logs: bool,
     /// Its `serverInfo`.
@@ -64,14 +66,17 @@ impl Greeting {
                 text = json::set(&text, &at(pointer), value.as_bytes()).ok()?;
             }
         }
-        let bridged = without_tasks(without(text.clone(), &UNBRIDGED));
         let ttl = json::find(&text, &at("/ttlMs")).and_then(|span| std::str::from_utf8(&text[span]).ok()?.parse().ok());
+        let bridged = without_tasks(without(text.clone(), &["/capabilities/tasks"]));
+        let tells = era == Era::Legacy && CHANGES.iter().any(|pointer| json::find(&bridged, &at(pointer)).is_some());
+        let with_changes = tells.then(|| copy(&bridged));
         Some(Self {
             era,
+            with_changes,
             logs: json::find(&text, &at("/capabilities/logging")).is_some(),
             server_info,
             ttl: Duration::from_millis(ttl.unwrap_or_default()),
-            discovered: bridged.into(),
+            discovered: without(bridged, &CHANGES).into(),
             whole: text.into(),
         })
     }
@@ -83,13 +88,12 @@ pub(crate) fn legacy_version(text: &str) -> Option<Version> {
     Version::parse(named).filter(|version| version.era() == Era::Legacy)
 }
 
-/// What a server offers and no road leads to between two eras.
-const UNBRIDGED: [&str; 5] = [
+/// What a server offers to tell outside calls: a promise to those alone to whom it can be told.
+const CHANGES: [&str; 4] = [
     "/capabilities/tools/listChanged",
     "/capabilities/prompts/listChanged",
     "/capabilities/resources/listChanged",
     "/capabilities/resources/subscribe",
-    "/capabilities/tasks",
 ];
 
 /// What the result of `server/discover` must hold.

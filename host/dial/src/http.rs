@@ -5,6 +5,7 @@ mod client;
 mod connection;
 mod listening;
 mod reply;
+mod resume;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

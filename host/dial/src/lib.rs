@@ -9,6 +9,7 @@ mod blame;
 mod child;
 mod door;
 mod flight;
+mod follower;
 mod greeting;
 mod http;
 mod introduction;

@@ -1,7 +1,7 @@
 //! A connection after the first words were said: one session with a legacy server, or the connection to a modern one.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use bytes::Bytes;
 use cardea_chain::{Ask, Call, Event, Exchange, Fault};
@@ -11,6 +11,7 @@ use http::{HeaderName, HeaderValue};
 use tokio::sync::{Mutex, OwnedSemaphorePermit};
 
 use crate::blame::Blame;
+use crate::follower::{Follower, subscribes};
 use crate::greeting::Greeting;
 use crate::introduction::Introduction;
 use crate::parked::{self, Lot, Parked};
@@ -39,6 +40,8 @@ pub(crate) struct Session<C> {
     used: AtomicBool,
     /// The log level the server was last told.
     level: Mutex<Option<Box<str>>>,
+    /// The one client this session is for, if it can be told things outside calls.
+    follower: OnceLock<Follower>,
     trace_in_meta: bool,
     blame: Blame,
 }
@@ -77,6 +80,7 @@ impl<C: Connection> Session<C> {
             introduced: Introduction::nobody(),
             used: AtomicBool::new(true),
             level: Mutex::default(),
+            follower: OnceLock::new(),
             trace_in_meta,
             blame: blame.clone(),
         }
@@ -86,9 +90,37 @@ impl<C: Connection> Session<C> {
         self.line.connection.is_open()
     }
 
-    /// Whether a call was made on it since this was last asked.
+    /// Whether a call was made on it since this was last asked, or its client waits for what is said outside calls.
     pub(crate) fn was_used(&self) -> bool {
         self.used.swap(false, Ordering::Relaxed)
+            || self.follower.get().is_some_and(|follower| !follower.subscriptions.is_empty())
+    }
+
+    /// Makes one client the follower of this session, and subscribes to what that client subscribed to in an earlier one.
+    pub(crate) async fn follow(&self, follower: Follower) {
+        let (listener, subscriptions) = (Arc::clone(&follower.listener), Arc::clone(&follower.subscriptions));
+        if self.follower.set(follower).is_err() {
+            return;
+        }
+        self.line.connection.follow(&listener);
+        if self.greeting.with_changes.is_some() {
+            drop(self.line.connection.listen());
+        }
+        for uri in subscriptions.all() {
+            self.line.connection.listen().await;
+            let params = serde_json::json!({ "uri": uri }).to_string();
+            let asked =
+                self.line.request(Method::RESOURCES_SUBSCRIBE, Some(params.as_bytes()), Headers::new(), &self.blame);
+            if !asked.await.is_ok_and(|answer| answer.error().is_none()) {
+                tracing::warn!(server = %self.blame.server(), uri, "a subscription is not taken again in a new session");
+                subscriptions.lost(&uri);
+            }
+        }
+    }
+
+    /// Whether it has a follower.
+    pub(crate) fn is_followed(&self) -> bool {
+        self.follower.get().is_some()
     }
 
     /// Makes a call. The exchange keeps the session open.
@@ -97,10 +129,17 @@ impl<C: Connection> Session<C> {
         if !translate::is_bridged(call, self.greeting.era) {
             return Err(FailureKind::Other.with(Fault::unknown_method(&call.method)));
         }
+        if subscribes(&call.method) {
+            if self.follower.get().is_none() {
+                return Err(FailureKind::Other.with(Fault::unknown_method(&call.method)));
+            }
+            self.line.connection.listen().await;
+        }
         self.tell_level(call).await?;
         match self.send(call).await? {
             (id, first) if self.may_ask_in_rounds(call, &first) => Ok(rounds::follow(self, call, id, first)),
             (_, Incoming::Ended(response)) => {
+                self.note_subscription(call, &response);
                 let translated = translate::response(response, call, &self.greeting, &self.blame);
                 translated.map(Exchange::Ended).map_err(|fault| FailureKind::Other.with(fault))
             }
@@ -149,14 +188,27 @@ impl<C: Connection> Session<C> {
             Ok(Event::Notification(notification)) if call.method == Method::SUBSCRIPTIONS_LISTEN => {
                 subscription::event(notification, id).map(Ok)
             }
+            Ok(Event::Notification(notification)) if translate::is_of_session(&notification.method) => {
+                self.follower.get().inspect(|follower| follower.listener.hear(&notification));
+                None
+            }
             Ok(Event::Notification(notification)) => {
                 translate::notification(notification, id, &call.client).map(Event::Notification).map(Ok)
             }
             Ok(Event::Ask(ask)) => self.may_ask(&ask, call).then_some(Ok(Event::Ask(ask))),
             Ok(Event::End(response)) => {
+                self.note_subscription(call, &response);
                 Some(translate::response(response, call, &self.greeting, &self.blame).map(Event::End))
             }
             Err(fault) => Some(Err(fault)),
+        }
+    }
+
+    fn note_subscription(&self, call: &Call, response: &Response) {
+        if let (Some(follower), Some(uri), None) = (self.follower.get(), &call.native_name, response.error())
+            && subscribes(&call.method)
+        {
+            follower.subscriptions.taken(&call.method, uri);
         }
     }
 

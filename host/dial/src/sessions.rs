@@ -34,7 +34,7 @@ impl Key {
         let owner = match (era, policy) {
             (Era::Modern, _) | (Era::Legacy, SessionPolicy::Shared) => Owner::Everybody,
             (Era::Legacy, SessionPolicy::Client) => match &call.client.session {
-                Some(session) => Owner::ClientSession(Arc::clone(session)),
+                Some(session) => Owner::ClientSession(Arc::clone(session.id())),
                 None => {
                     let capabilities = String::from_utf8_lossy(&call.client.capabilities);
                     Owner::Identity(format!("{} {capabilities}", call.subject.key()))

@@ -175,6 +175,17 @@ pub(crate) fn notification(notification: Notification, id: u64, client: &Client)
     }
 }
 
+/// True for what a legacy server says to a session and not to a call.
+pub(crate) fn is_of_session(method: &Method) -> bool {
+    matches!(
+        method.as_str(),
+        "notifications/tools/list_changed"
+            | "notifications/prompts/list_changed"
+            | "notifications/resources/list_changed"
+            | "notifications/resources/updated"
+    )
+}
+
 /// The number in `params.progressToken`: the gateway's own token, which is the id of the request it was sent with.
 pub(crate) fn progress_token(notification: &Notification) -> Option<u64> {
     let params = notification.params()?;

@@ -1,9 +1,10 @@
 //! What a way to a server must be able to do, whatever it is made of.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use cardea_chain::{Event, Fault};
+use cardea_chain::{Event, Fault, Listener};
 use cardea_message::{Id, Method, Response, Version};
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
@@ -39,7 +40,10 @@ pub(crate) trait Connection: Send + Sync + 'static {
     /// `initialize` has settled on a legacy version: from here on this is a session.
     fn settle(&self, version: Version);
 
-    /// From here on, what the server asks is heard wherever it may ask it.
+    /// Who takes what the server says outside calls, wherever it may say it. A second listener is not taken.
+    fn follow(&self, listener: &Arc<dyn Listener>);
+
+    /// From here on, what the server asks or says outside calls is heard wherever it may do so.
     fn listen(&self) -> BoxFuture<'_, ()> {
         Box::pin(std::future::ready(()))
     }

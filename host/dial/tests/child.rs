@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use cardea_chain::{Call, Event, Exchange, FaultKind, Health, Upstream};
 use cardea_dial::{ChildServer, ChildSpec, SessionPolicy};
-use common::{ask, legacy, legacy_in, modern, told, tool, until, within};
+use common::{ask, legacy, legacy_in, legacy_of, listening, modern, told, tool, until, within};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 
@@ -62,6 +62,69 @@ async fn all_kinds_of_servers_are_understood() {
         assert_eq!(server.health(), Health::Up { era }, "{mode}");
         server.shut().await;
     }
+}
+
+#[tokio::test]
+async fn what_is_said_outside_calls_reaches_the_one_client_whose_process_says_it() {
+    let server = dial("legacy");
+    let ((ann, mut anns), (bob, mut bobs)) = (listening("ann"), listening("bob"));
+    let change = || json!({ "name": "change" });
+    let done = told(&server, legacy_of(&ann, "tools/call", change())).await;
+    assert!(done.notifications.is_empty(), "it is no part of the call: {done:?}");
+    for method in ["notifications/tools/list_changed", "notifications/resources/updated"] {
+        assert_eq!(within(anns.recv()).await.unwrap()["method"], method);
+    }
+    told(&server, legacy_of(&bob, "resources/subscribe", json!({ "uri": "a:b" }))).await;
+    assert!(anns.try_recv().is_err() && bobs.try_recv().is_err());
+    told(&server, legacy_of(&bob, "tools/call", change())).await;
+    assert_eq!(within(bobs.recv()).await.unwrap()["params"]["uri"], "a:b");
+    assert!(anns.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn changes_are_promised_and_subscriptions_taken_where_they_can_be_kept() {
+    let discovered = async |server: &ChildServer, mut call: Call| {
+        call.method = cardea_message::Method::SERVER_DISCOVER;
+        told(server, call).await.json()["capabilities"].clone()
+    };
+    let declared =
+        json!({ "tools": { "listChanged": true }, "resources": { "subscribe": true, "x": 1 }, "logging": {} });
+    let kept = json!({ "tools": {}, "resources": { "x": 1 }, "logging": {} });
+    let (ann, _) = listening("ann");
+    let of_ann = |method| legacy_of(&ann, method, json!({ "uri": "a:b" }));
+    let server = dial("legacy");
+    assert_eq!(discovered(&server, of_ann("ping")).await, declared);
+    assert_eq!(discovered(&server, legacy("ping", json!({}))).await, kept, "no stream leads to it");
+    assert_eq!(discovered(&server, modern("ping", json!({}))).await, kept);
+    told(&server, of_ann("resources/subscribe")).await;
+    let refused = ask(&server, legacy_in("bob", "resources/subscribe", json!({ "uri": "a:b" }))).await;
+    assert_eq!(refused.unwrap_err().kind, FaultKind::UnknownMethod);
+
+    let shared = ChildServer::new(ChildSpec { session: SessionPolicy::Shared, ..spec("legacy") });
+    assert_eq!(discovered(&shared, of_ann("ping")).await, kept);
+    assert_eq!(ask(&shared, of_ann("resources/subscribe")).await.unwrap_err().kind, FaultKind::UnknownMethod);
+    let modern = dial("modern");
+    assert_eq!(ask(&modern, of_ann("resources/subscribe")).await.unwrap_err().kind, FaultKind::UnknownMethod);
+}
+
+#[tokio::test]
+async fn a_subscription_keeps_its_process_and_outlives_it() {
+    let server = ChildServer::new(ChildSpec { idle_timeout: Duration::from_millis(30), ..spec("legacy") });
+    let (ann, mut heard) = listening("ann");
+    let call = |name: &str| legacy_of(&ann, "tools/call", json!({ "name": name }));
+    told(&server, legacy_of(&ann, "resources/subscribe", json!({ "uri": "a:b" }))).await;
+    let first = pid(&server, call("pid")).await;
+    let other = pid(&server, tool_in("bob", "pid")).await;
+    until(|| !exists(other)).await;
+    assert!(runs(first), "the other one was unused, this one was listened to");
+    assert!(ask(&server, call("die")).await.is_err());
+    told(&server, call("change")).await;
+    assert_eq!(within(heard.recv()).await.unwrap()["method"], "notifications/tools/list_changed");
+    let again = told(&server, call("subscribed")).await.text();
+    assert_eq!(again, r#"["a:b"]"#, "the process that serves it now was told of it too");
+    told(&server, legacy_of(&ann, "resources/unsubscribe", json!({ "uri": "a:b" }))).await;
+    let second = pid(&server, call("pid")).await;
+    until(|| !exists(second)).await;
 }
 
 #[tokio::test]

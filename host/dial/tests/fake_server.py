@@ -6,7 +6,9 @@ import subprocess
 import sys
 
 ERA = sys.argv[1]
+CAPABILITIES = {"tools": {"listChanged": True}, "resources": {"subscribe": True, "x": 1}, "logging": {}}
 cancelled = []
+subscribed = []
 started = False
 
 
@@ -70,6 +72,12 @@ def tool(request):
             send({"jsonrpc": "2.0", "id": identity, "method": method})
             answers.append(json.loads(sys.stdin.readline()))
         text(request, answers)
+    elif name == "change":
+        for method in ["notifications/tools/list_changed", "notifications/resources/updated"]:
+            send({"jsonrpc": "2.0", "method": method, "params": {"uri": "a:b"}})
+        text(request, "done")
+    elif name == "subscribed":
+        text(request, subscribed)
     elif name == "raw":
         print('{ "x": 1.0 ,"result" : {"b":1e2,"a":[ ], "u":"\\u00e9"}, "id":%s,"jsonrpc":"2.0"}' % request["id"], flush=True)
     else:
@@ -101,7 +109,7 @@ def handle(message):
         pass
     elif method == "initialize" and ERA != "modern":
         started = True
-        result(message, {"protocolVersion": "2025-06-18", "capabilities": {"tools": {}, "logging": {}}, "serverInfo": {"name": "fake"}})
+        result(message, {"protocolVersion": "2025-06-18", "capabilities": CAPABILITIES, "serverInfo": {"name": "fake"}})
     elif method == "server/discover" and ERA == "modern":
         result(message, {"supportedVersions": ["2026-07-28"], "capabilities": {"tools": {}}, "resultType": "complete"})
     elif not started and ERA == "exits":
@@ -112,7 +120,10 @@ def handle(message):
         tool(message)
     elif method == "subscriptions/listen":
         listen(message)
-    elif method == "logging/setLevel":
+    elif method == "resources/subscribe" and ERA != "modern":
+        subscribed.append(message["params"]["uri"])
+        result(message, {})
+    elif method in ["logging/setLevel", "resources/unsubscribe"]:
         result(message, {})
     else:
         error(message, -32601)

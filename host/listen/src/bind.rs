@@ -53,6 +53,7 @@ impl Bound {
             () = shutdown.cancelled() => {}
         }
         drop(self.listener);
+        front.closing.cancel();
         connections.close();
         front.walks.close();
         // A connection can still begin a walk, a walk no connection.

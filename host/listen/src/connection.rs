@@ -164,6 +164,6 @@ impl Watch<'_> {
 }
 
 /// A tenth more or less, so that clients that came together do not come back together.
-fn with_jitter(age: Duration) -> Duration {
+pub(crate) fn with_jitter(age: Duration) -> Duration {
     age.mul_f64(0.9 + 0.2 * rand::random::<f64>())
 }

@@ -40,6 +40,8 @@ pub(crate) struct Front {
     pub(crate) sessions: Sessions,
     /// Walks of legacy calls, which outlive their connection.
     pub(crate) walks: TaskTracker,
+    /// Told when the listener stops: what has no end of its own ends now.
+    pub(crate) closing: CancellationToken,
     /// Told when what still runs has to end now.
     pub(crate) cut: CancellationToken,
     gate: Gate,
@@ -62,14 +64,16 @@ pub(crate) struct Posted {
 /// An exchange that has come in.
 enum Received {
     Post(Visit, Box<Posted>),
+    Get(Visit),
     Delete(Visit),
 }
 
 impl Front {
     pub(crate) fn new(settings: Settings, address: SocketAddr, generation: Arc<ArcSwap<Generation>>) -> Arc<Self> {
         Arc::new(Self {
-            sessions: Sessions::new(settings.limits.max_sessions),
+            sessions: Sessions::new(&settings.limits),
             walks: TaskTracker::new(),
+            closing: CancellationToken::new(),
             cut: CancellationToken::new(),
             gate: Gate::new(&settings, address),
             generation,
@@ -134,9 +138,12 @@ impl Front {
         let mut look = interval((after / 4).clamp(Duration::from_millis(10), Duration::from_secs(30)));
         loop {
             tokio::select! {
-                _ = look.tick() => for session in self.sessions.idle(after) {
-                    self.end_session(&session);
-                },
+                _ = look.tick() => {
+                    self.sessions.expire(self.settings.limits.replay_age);
+                    for session in self.sessions.idle(after) {
+                        self.end_session(&session);
+                    }
+                }
                 () = shutdown.cancelled() => return,
             }
         }
@@ -154,7 +161,7 @@ impl Front {
         let Some((endpoint, directory)) = generation.endpoints.get_key_value(head.uri.path()) else {
             return Err(Rejection::invalid(StatusCode::NOT_FOUND, "No MCP endpoint is at this path"));
         };
-        let posts = served(&head)?;
+        let wanted = served(&head)?;
         let credential = Credential {
             uri: self.external_uri(&head, authority),
             headers: head.headers,
@@ -164,8 +171,10 @@ impl Front {
         };
         let directory = Arc::clone(directory);
         let visit = self.authenticated(generation, directory, credential, id).await?;
-        if !posts {
-            return Ok(Received::Delete(visit));
+        match wanted {
+            Wanted::Get => return Ok(Received::Get(visit)),
+            Wanted::Delete => return Ok(Received::Delete(visit)),
+            Wanted::Post => {}
         }
         let (text, share) = body::read(body, &self.settings.limits, &self.buffered).await?;
         Ok(Received::Post(visit, Box::new(Posted::read(text, share))))
@@ -207,6 +216,7 @@ impl Front {
     ) -> Result<Answered, Box<Rejection>> {
         let (visit, posted) = match received {
             Received::Post(visit, posted) => (visit, *posted),
+            Received::Get(visit) => return legacy::listen(self, &visit),
             Received::Delete(visit) => return legacy::end(self, &visit),
         };
         let header = visit.headers.get(PROTOCOL_VERSION).map(HeaderValue::as_bytes);
@@ -256,13 +266,27 @@ impl Posted {
     }
 }
 
-/// True for a POST we can read, false for the end of a session; whatever else HTTP knows is not served.
-fn served(head: &Parts) -> Result<bool, Box<Rejection>> {
+/// What is served.
+enum Wanted {
+    /// A message, in a body we can read.
+    Post,
+    /// A stream of a session.
+    Get,
+    /// The end of a session.
+    Delete,
+}
+
+/// Sorts by method; whatever else HTTP knows is not served.
+fn served(head: &Parts) -> Result<Wanted, Box<Rejection>> {
     let in_session = head.headers.contains_key(SESSION_ID);
+    let header = head.headers.get(PROTOCOL_VERSION).map(HeaderValue::as_bytes);
     match head.method {
-        http::Method::POST => gate::negotiated(&head.headers).map(|()| true),
-        http::Method::DELETE if in_session => Ok(false),
-        _ if in_session => Err(Rejection::method_not_allowed("POST, DELETE")),
+        http::Method::POST => gate::negotiated(&head.headers).map(|()| Wanted::Post),
+        http::Method::GET if in_session || (header.is_some() && era::path(header, None) == Path::Legacy) => {
+            Ok(Wanted::Get)
+        }
+        http::Method::DELETE if in_session => Ok(Wanted::Delete),
+        _ if in_session => Err(Rejection::method_not_allowed("GET, POST, DELETE")),
         _ => Err(Rejection::method_not_allowed("POST")),
     }
 }

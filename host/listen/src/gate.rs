@@ -133,11 +133,16 @@ pub(crate) fn negotiated(headers: &HeaderMap) -> Result<(), Box<Rejection>> {
         let message = "The body must be `Content-Type: application/json`, not compressed";
         return Err(Rejection::invalid(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
     }
-    if accepts(headers, "application", "json") && accepts(headers, "text", "event-stream") {
+    if accepts(headers, "application", "json") && takes_events(headers) {
         return Ok(());
     }
     let message = "`Accept` must list both `application/json` and `text/event-stream`";
     Err(Rejection::invalid(StatusCode::NOT_ACCEPTABLE, message))
+}
+
+/// Whether a client takes an event stream.
+pub(crate) fn takes_events(headers: &HeaderMap) -> bool {
+    accepts(headers, "text", "event-stream")
 }
 
 /// True if a header stands there more than once.

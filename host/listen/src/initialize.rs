@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cardea_chain::{Client, Directory};
+use cardea_chain::{Client, ClientSession, Directory};
 use cardea_message::{Era, Method, Pointer, Request, Version, compose, error, json, meta};
 use http::{HeaderValue, StatusCode};
 use serde_json::{Map, Value, json};
 
 use crate::body::Share;
 use crate::front::Front;
+use crate::replay::Streams;
 use crate::respond::{self, Answered, Asked, Rejection};
 use crate::session::{Facts, SESSION_ID};
 use crate::visit::Visit;
@@ -27,8 +28,9 @@ pub(crate) async fn open(
     let full = || Rejection::overloaded("Too many sessions are open; try again later");
     let place = front.sessions.place().ok_or_else(full).map_err(about)?;
     let holds = front.hold(share).map_err(about)?;
-    let opening = Opening::new(visit);
-    let client = Client { session: Some(Arc::clone(&opening.id)), ..client };
+    let (opening, streams) = (Opening::new(visit), front.sessions.streams());
+    let session = ClientSession::new(Arc::clone(&opening.id), Arc::<Streams>::clone(&streams));
+    let client = Client { session: Some(session), ..client };
     let call = visit.bare(Method::SERVER_DISCOVER, client.clone(), &front.settings.limits);
     let asked = Asked { id: request.id.clone(), method: Method::SERVER_DISCOVER, name: None, era: Era::Legacy };
     let (walk, _) = walking::begin(visit, call, &asked, holds);
@@ -50,8 +52,9 @@ pub(crate) async fn open(
         capabilities: client.capabilities,
         info: client.info,
         logging: welcome.logging,
+        changes: welcome.changes,
     };
-    front.sessions.open(facts, place);
+    front.sessions.open(facts, streams, place);
     Ok(response)
 }
 
@@ -111,6 +114,7 @@ fn settled(version: &str) -> Version {
 struct Welcome {
     result: Vec<u8>,
     logging: bool,
+    changes: bool,
 }
 
 impl Welcome {
@@ -123,10 +127,11 @@ impl Welcome {
         let info = server_info(&mut result);
         let capabilities = result.entry("capabilities").or_insert_with(|| json!({})).as_object_mut()?;
         let logging = capabilities.contains_key("logging");
-        capabilities.values_mut().for_each(without_changes);
+        let tells = |capability: &Value| ["listChanged", "subscribe"].iter().any(|told| capability[*told] == true);
+        let changes = capabilities.values().any(tells);
         result.insert("serverInfo".to_owned(), info);
         result.insert("protocolVersion".to_owned(), version.as_str().into());
-        Some(Self { result: serde_json::to_vec(&result).ok()?, logging })
+        Some(Self { result: serde_json::to_vec(&result).ok()?, logging, changes })
     }
 }
 
@@ -139,14 +144,6 @@ fn server_info(result: &mut Map<String, Value>) -> Value {
         result.insert("_meta".to_owned(), meta.into());
     }
     info.filter(Value::is_object).unwrap_or_else(ours)
-}
-
-/// Changes are told on a stream of their own, which legacy clients do not get here: nobody shall wait for them.
-fn without_changes(capability: &mut Value) {
-    if let Some(capability) = capability.as_object_mut() {
-        capability.remove("listChanged");
-        capability.remove("subscribe");
-    }
 }
 
 #[cfg(test)]
@@ -176,12 +173,12 @@ mod tests {
             "_meta": { "io.modelcontextprotocol/serverInfo": { "name": "git", "version": "2" }, "vendor/a": 1 },
         });
         let welcome = Welcome::read(discovered.to_string().as_bytes(), Version::V2025_06_18).unwrap();
-        assert!(welcome.logging);
+        assert!(welcome.logging && welcome.changes);
         assert_eq!(
             serde_json::from_slice::<Value>(&welcome.result).unwrap(),
             json!({
                 "protocolVersion": "2025-06-18", "serverInfo": { "name": "git", "version": "2" },
-                "capabilities": { "logging": {}, "resources": { "x": 1 } },
+                "capabilities": { "logging": {}, "resources": { "subscribe": true, "listChanged": true, "x": 1 } },
                 "instructions": "be kind", "x-new": [1], "_meta": { "vendor/a": 1 },
             })
         );

@@ -18,7 +18,7 @@ use crate::respond::{self, Answered, Asked, Rejection};
 use crate::session::{SESSION_ID, Session};
 use crate::visit::Visit;
 use crate::walking::{self, Walking};
-use crate::{batch, gate, initialize};
+use crate::{batch, gate, initialize, streams};
 
 /// Codes that the SDKs gave the two ways of having no session.
 const NO_SESSION: i64 = -32000;
@@ -60,8 +60,13 @@ pub(crate) async fn answer(front: &Front, visit: &Visit, posted: Posted) -> Resu
     match take(front, visit, &session, message, &posted.share).map_err(about)? {
         Taken::Silent => Ok(respond::empty(StatusCode::ACCEPTED)),
         Taken::Answered(message) => Ok(respond::json(StatusCode::OK, vec![message])),
-        Taken::Begun(walking) => Ok(walking.into_response(&front.settings.limits).await),
+        Taken::Begun(walking) => streams::of_call(front, &session, walking).await.map_err(about),
     }
+}
+
+/// Opens the stream of a GET.
+pub(crate) fn listen(front: &Front, visit: &Visit) -> Result<Answered, Box<Rejection>> {
+    streams::of_session(front, visit, &*session(front, visit)?)
 }
 
 /// Ends the session of a DELETE.
@@ -177,16 +182,15 @@ fn set_level(session: &Session, request: &Request) -> Result<(), ErrorObject> {
     }
 }
 
-/// Not what only modern clients may ask, not what only servers may, and not what needs a stream this door does not have.
+/// Not what only modern clients may ask, and not what only servers may.
 fn is_served(method: &Method) -> bool {
-    let needs_stream = *method == Method::RESOURCES_SUBSCRIBE || *method == Method::RESOURCES_UNSUBSCRIBE;
-    method.membership(Era::Legacy) != Membership::Foreign && !method.is_ask() && !needs_stream
+    method.membership(Era::Legacy) != Membership::Foreign && !method.is_ask()
 }
 
 fn unknown_method(method: &Method) -> ErrorObject {
     ErrorObject::new(error::METHOD_NOT_FOUND, format!("Method not found: {method}"))
 }
 
-fn unknown_session() -> Box<Rejection> {
+pub(crate) fn unknown_session() -> Box<Rejection> {
     Rejection::new(StatusCode::NOT_FOUND, UNKNOWN_SESSION, "Session not found; begin again with `initialize`")
 }

@@ -48,6 +48,18 @@ pub struct Limits {
     pub drain: Duration,
     /// How long an exchange is silent before an event stream says that it lives.
     pub keep_alive: Duration,
+    /// How long a call of a client that can resume a stream is silent before one begins, with a place to resume from.
+    pub prime_after: Duration,
+    /// How long a client is asked to wait before it resumes a stream that broke.
+    pub retry: Duration,
+    /// Events of one session kept for a client that resumes.
+    pub replay_events: usize,
+    /// Bytes of them.
+    pub replay_bytes: usize,
+    /// Bytes of them over all sessions.
+    pub max_replay: usize,
+    /// How long they are kept once their call has ended.
+    pub replay_age: Duration,
 }
 
 impl Default for Limits {
@@ -73,6 +85,12 @@ impl Default for Limits {
             session_idle: Duration::from_secs(30 * 60),
             drain: Duration::from_secs(30),
             keep_alive: Duration::from_secs(15),
+            prime_after: Duration::from_millis(250),
+            retry: Duration::from_secs(1),
+            replay_events: 256,
+            replay_bytes: 1 << 20,
+            max_replay: 64 << 20,
+            replay_age: Duration::from_secs(5 * 60),
         }
     }
 }

@@ -9,7 +9,7 @@ use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFT
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use crate::outgoing::Outgoing;
-use crate::sse::{Events, Stoppable};
+use crate::sse::{Pieces, Stoppable};
 
 /// An HTTP response before it is sent.
 pub(crate) type Answered = Response<Outgoing>;
@@ -128,7 +128,7 @@ pub(crate) fn json(status: StatusCode, pieces: Vec<Bytes>) -> Answered {
 }
 
 /// An event stream.
-pub(crate) fn events(events: Events) -> Answered {
+pub(crate) fn events(events: impl Pieces + 'static) -> Answered {
     let mut response = with_status(StatusCode::OK, Outgoing::Events(Stoppable::new(events)));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, EVENT_STREAM);

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use cardea_chain::Client;
+use cardea_chain::{Client, ClientSession};
 use cardea_message::{Id, Version};
 use dashmap::DashMap;
 use http::HeaderName;
@@ -14,7 +14,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::Limits;
 use crate::questions::Questions;
+use crate::replay::{Keeping, Streams};
 
 /// Header that names a session.
 pub(crate) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
@@ -24,6 +26,7 @@ pub(crate) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-i
 pub(crate) struct Sessions {
     open: DashMap<Arc<str>, Arc<Session>>,
     places: Arc<Semaphore>,
+    keeping: Arc<Keeping>,
 }
 
 /// Room for one session.
@@ -49,12 +52,16 @@ pub(crate) struct Facts {
     pub(crate) info: Option<Bytes>,
     /// Whether the server can log.
     pub(crate) logging: bool,
+    /// Whether the endpoint declared to tell anything outside calls.
+    pub(crate) changes: bool,
 }
 
 /// One session.
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) facts: Facts,
+    /// What it says outside one connection.
+    pub(crate) streams: Arc<Streams>,
     /// What servers have asked the client.
     pub(crate) questions: Questions,
     state: Mutex<State>,
@@ -78,8 +85,9 @@ pub(crate) struct Running {
 }
 
 impl Sessions {
-    pub(crate) fn new(bound: usize) -> Self {
-        Self { open: DashMap::new(), places: Arc::new(Semaphore::new(bound)) }
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let places = Arc::new(Semaphore::new(limits.max_sessions));
+        Self { open: DashMap::new(), places, keeping: Keeping::new(limits) }
     }
 
     /// Room for one more, if there is any.
@@ -87,14 +95,17 @@ impl Sessions {
         Arc::clone(&self.places).try_acquire_owned().ok().map(|_permit| Place { _permit })
     }
 
+    /// The streams of a session that is about to open.
+    pub(crate) fn streams(&self) -> Arc<Streams> {
+        Streams::new(&self.keeping)
+    }
+
     /// Opens a session.
-    pub(crate) fn open(&self, facts: Facts, place: Place) {
+    pub(crate) fn open(&self, facts: Facts, streams: Arc<Streams>, place: Place) {
         let state = State { used: Instant::now(), log_level: None, running: HashMap::new() };
         let id = Arc::clone(&facts.id);
-        self.open.insert(
-            id,
-            Arc::new(Session { facts, questions: Questions::default(), state: Mutex::new(state), _place: place }),
-        );
+        let questions = Questions::default();
+        self.open.insert(id, Arc::new(Session { facts, streams, questions, state: Mutex::new(state), _place: place }));
     }
 
     /// The session of that id at that endpoint, if it is this subject's; to anybody else there is no such session.
@@ -107,20 +118,27 @@ impl Sessions {
         Some(session)
     }
 
-    /// Ends a session and the calls that run in it. False if it had ended before.
+    /// Ends a session with its streams and the calls that run in it. False if it had ended before.
     pub(crate) fn end(&self, session: &Session) -> bool {
         let ended = self.open.remove(&session.facts.id).is_some();
         session.state().running.values().for_each(CancellationToken::cancel);
+        session.streams.close();
         ended
     }
 
-    /// The sessions in which nothing runs and nothing came for too long.
+    /// The sessions in which nothing runs, nothing is listened to and nothing came for too long.
     pub(crate) fn idle(&self, after: Duration) -> Vec<Arc<Session>> {
         let is_idle = |session: &Session| {
             let state = session.state();
-            state.running.is_empty() && state.used.elapsed() >= after
+            let unheard = session.streams.quiet_for().is_some_and(|quiet| quiet >= after);
+            state.running.is_empty() && state.used.elapsed() >= after && unheard
         };
         self.open.iter().filter(|entry| is_idle(entry.value())).map(|entry| Arc::clone(entry.value())).collect()
+    }
+
+    /// Lets go of what was kept for clients that never came back for it.
+    pub(crate) fn expire(&self, age: Duration) {
+        self.open.iter().for_each(|session| session.streams.expire(age));
     }
 }
 
@@ -133,7 +151,15 @@ impl Session {
             info: self.facts.info.clone(),
             log_level: self.state().log_level.clone(),
             progress_token,
-            session: Some(Arc::clone(&self.facts.id)),
+            session: Some(self.as_client()),
+        }
+    }
+
+    /// What servers know it by. Where none of them promised to tell it anything, none is to open a stream for it.
+    fn as_client(&self) -> ClientSession {
+        match self.facts.changes {
+            true => ClientSession::new(Arc::clone(&self.facts.id), Arc::<Streams>::clone(&self.streams)),
+            false => ClientSession::from(&*self.facts.id),
         }
     }
 
@@ -189,14 +215,15 @@ mod tests {
             capabilities: Bytes::from_static(b"{}"),
             info: None,
             logging: false,
+            changes: false,
         };
-        sessions.open(facts, sessions.place().unwrap());
+        sessions.open(facts, sessions.streams(), sessions.place().unwrap());
         sessions.find("s", "/mcp", "ann").unwrap()
     }
 
     #[tokio::test]
     async fn a_session_exists_only_for_its_subject_at_its_endpoint() {
-        let sessions = Sessions::new(1);
+        let sessions = Sessions::new(&Limits { max_sessions: 1, ..Limits::default() });
         let session = opened(&sessions);
         assert!(sessions.find("s", "/mcp", "bob").is_none());
         assert!(sessions.find("s", "/servers/x/mcp", "ann").is_none());
@@ -209,7 +236,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_session_with_a_running_call_is_not_idle() {
-        let sessions = Sessions::new(1);
+        let sessions = Sessions::new(&Limits { max_sessions: 1, ..Limits::default() });
         let session = opened(&sessions);
         let running = session.run(&Id::number(1)).unwrap();
         assert!(session.run(&Id::number(1)).is_none());

@@ -16,9 +16,15 @@ use tokio::time::{Instant, Sleep, sleep};
 use crate::outgoing::joined_if_small;
 
 /// Says that the call lives. A comment: no client takes it for a message.
-const BEAT: Bytes = Bytes::from_static(b": \n\n");
+pub(crate) const BEAT: Bytes = Bytes::from_static(b": \n\n");
 const BEFORE: Bytes = Bytes::from_static(b"event: message\ndata: ");
 const AFTER: Bytes = Bytes::from_static(b"\n\n");
+
+/// What an event stream is made of, piece by piece.
+pub(crate) trait Pieces: Send {
+    /// The next bytes to send; none at the end.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>>;
+}
 
 /// The end of a call as message pieces; none if it ends without one.
 pub(crate) type End = BoxFuture<'static, Option<Vec<Bytes>>>;
@@ -48,8 +54,23 @@ impl Events {
         self.ready.push_back(BEAT);
     }
 
-    /// The next bytes to send; none at the end.
-    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+    /// What the call said before its end still goes out before it.
+    fn finish(&mut self, last: Option<Vec<Bytes>>) {
+        self.end = None;
+        while let Ok(notification) = self.notes.try_recv() {
+            self.ready.extend(event(vec![notification.bytes().clone()]));
+        }
+        self.ready.extend(last.into_iter().flat_map(event));
+    }
+
+    fn rest(&mut self) {
+        let next = Instant::now() + self.every;
+        self.beat.as_mut().reset(next);
+    }
+}
+
+impl Pieces for Events {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         if let Some(piece) = self.ready.pop_front() {
             return Poll::Ready(Some(piece));
         }
@@ -72,32 +93,18 @@ impl Events {
         }
         Poll::Pending
     }
-
-    /// What the call said before its end still goes out before it.
-    fn finish(&mut self, last: Option<Vec<Bytes>>) {
-        self.end = None;
-        while let Ok(message) = self.notes.try_recv() {
-            self.ready.extend(event(vec![message.bytes().clone()]));
-        }
-        self.ready.extend(last.into_iter().flat_map(event));
-    }
-
-    fn rest(&mut self) {
-        let next = Instant::now() + self.every;
-        self.beat.as_mut().reset(next);
-    }
 }
 
 /// Events that somebody else than their reader can end. What was not sent by then is lost, and the reader told so.
 #[derive(Clone)]
-pub(crate) struct Stoppable(Arc<Mutex<Option<Box<Events>>>>);
+pub(crate) struct Stoppable(Arc<Mutex<Option<Box<dyn Pieces>>>>);
 
 impl Stoppable {
-    pub(crate) fn new(events: Events) -> Self {
+    pub(crate) fn new(events: impl Pieces + 'static) -> Self {
         Self(Arc::new(Mutex::new(Some(Box::new(events)))))
     }
 
-    /// Ends the stream and cancels its call.
+    /// Ends the stream, and cancels what it drives.
     pub(crate) fn stop(&self) {
         let events = self.events().take();
         drop(events);
@@ -111,7 +118,7 @@ impl Stoppable {
         }
     }
 
-    fn events(&self) -> MutexGuard<'_, Option<Box<Events>>> {
+    fn events(&self) -> MutexGuard<'_, Option<Box<dyn Pieces>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -125,6 +132,18 @@ impl fmt::Debug for Stoppable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Stoppable")
     }
+}
+
+/// One event with an id, around one message.
+pub(crate) fn identified(id: impl fmt::Display, message: Vec<Bytes>) -> Vec<Bytes> {
+    let mut pieces = vec![Bytes::from(format!("id: {id}\n"))];
+    pieces.extend(event(message));
+    joined_if_small(pieces)
+}
+
+/// An event that says nothing but how to come back: behind which event, and after how long.
+pub(crate) fn priming(id: impl fmt::Display, retry: Duration) -> Bytes {
+    format!("id: {id}\nretry: {}\ndata: \n\n", retry.as_millis()).into()
 }
 
 /// One event around one message.

@@ -1,6 +1,7 @@
 //! A call on its way through the chain, and the choice between one JSON body and an event stream.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use cardea_chain::{Call, Outlet, Reply};
 use cardea_message::Message;
@@ -25,6 +26,14 @@ pub(crate) struct Walking {
     pub(crate) notes: mpsc::Receiver<Box<Message>>,
     /// The end; none if the call was cancelled.
     pub(crate) end: BoxFuture<'static, Option<Reply>>,
+}
+
+/// What a call does first.
+pub(crate) enum First {
+    End(Option<Reply>),
+    Note(Box<Message>),
+    /// Nothing, for long enough.
+    Silence,
 }
 
 /// What a call holds from its begin to its end.
@@ -80,18 +89,7 @@ impl Walking {
     /// The HTTP response. As long as nothing was said, the end can still choose a status: so the stream begins only with
     /// the first notification or ask, or when silence has lasted so long that the client needs a sign of life.
     pub(crate) async fn into_response(mut self, limits: &Limits) -> Answered {
-        enum First {
-            End(Option<Reply>),
-            Note(Box<Message>),
-            Silence,
-        }
-        let first = tokio::select! {
-            biased;
-            reply = self.end.as_mut() => First::End(reply),
-            Some(message) = self.notes.recv() => First::Note(message),
-            () = sleep(limits.keep_alive) => First::Silence,
-        };
-        match first {
+        match self.first(limits.keep_alive).await {
             First::End(Some(reply)) if self.notes.is_empty() => respond::reply(reply, &self.asked),
             First::End(reply) => {
                 self.end = std::future::ready(reply).boxed();
@@ -110,7 +108,18 @@ impl Walking {
         }
     }
 
-    fn into_events(self, limits: &Limits) -> Events {
+    /// Waits for what the call does first.
+    pub(crate) async fn first(&mut self, patience: Duration) -> First {
+        tokio::select! {
+            biased;
+            reply = self.end.as_mut() => First::End(reply),
+            Some(notification) = self.notes.recv() => First::Note(notification),
+            () = sleep(patience) => First::Silence,
+        }
+    }
+
+    /// The events from here on.
+    pub(crate) fn into_events(self, limits: &Limits) -> Events {
         let Self { asked, notes, end } = self;
         let message = move |reply: Reply| reply.into_message(&asked.id, &asked.method, asked.name.as_deref());
         Events::new(notes, end.map(|reply| reply.map(message)).boxed(), limits.keep_alive)

@@ -123,7 +123,7 @@ impl Viewer {
     fn of(call: &Call) -> Self {
         Self {
             subject: call.subject.key(),
-            session: call.client.session.clone(),
+            session: call.client.session.as_ref().map(|session| Arc::clone(session.id())),
             version: call.client.version,
             capabilities: call.client.capabilities.clone(),
         }

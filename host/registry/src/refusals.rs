@@ -14,14 +14,12 @@ pub(crate) fn required_name(call: &Call) -> Result<(), Fault> {
     }
 }
 
-/// True for a call no road of the house leads on for: tasks and subscriptions of sessions are not bridged, and what opens,
-/// tests or sets up a session is the listener's and never a server's.
+/// True for a call no road of the house leads on for: what only modern clients may ask, and what opens, tests or sets up a
+/// session, which is the listener's and never a server's.
 pub(crate) fn is_unbridged(call: &Call) -> bool {
     let method = &call.method;
-    matches!(
-        method.as_str(),
-        "resources/subscribe" | "resources/unsubscribe" | "initialize" | "ping" | "logging/setLevel"
-    ) || (is_modern_only(method) && call.client.version.era() == Era::Legacy)
+    matches!(method.as_str(), "initialize" | "ping" | "logging/setLevel")
+        || (is_modern_only(method) && call.client.version.era() == Era::Legacy)
         || method.is_notification()
         || method.is_ask()
 }

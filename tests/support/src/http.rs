@@ -132,13 +132,13 @@ impl Reply {
             .is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"))
     }
 
-    /// The data of its events; comments are not events.
+    /// The data of its events. Comments are not events, and those without data only say how to come back.
     pub(crate) fn events(&self) -> Vec<String> {
         let text = self.text();
         let data = |event: &str| {
             let lines: Vec<&str> =
                 event.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim_start).collect();
-            (!lines.is_empty()).then(|| lines.join("\n"))
+            Some(lines.join("\n")).filter(|data| !data.is_empty())
         };
         text.split("\n\n").filter_map(data).collect()
     }

@@ -1,11 +1,11 @@
 //! A conversation with one process.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use cardea_chain::{Event, Fault};
+use cardea_chain::{Event, Fault, Listener};
 use cardea_message::{Message, Method, Notification, Request, Response, Version, compose};
 use futures_util::FutureExt;
 use futures_util::StreamExt;
@@ -45,6 +45,8 @@ struct Shared {
     answered: AtomicBool,
     limit: usize,
     blame: Blame,
+    /// Who takes what the process says outside calls.
+    listener: OnceLock<Arc<dyn Listener>>,
 }
 
 impl ChildConnection {
@@ -65,6 +67,7 @@ impl ChildConnection {
             answered: AtomicBool::new(false),
             limit: spec.max_message_bytes,
             blame: blame.clone(),
+            listener: OnceLock::new(),
         });
         let stop = shared.process.stop.clone();
         tokio::spawn(async move {
@@ -107,6 +110,10 @@ impl Connection for ChildConnection {
     }
 
     fn settle(&self, _version: Version) {}
+
+    fn follow(&self, listener: &Arc<dyn Listener>) {
+        self.shared.listener.get_or_init(|| Arc::clone(listener));
+    }
 
     fn is_open(&self) -> bool {
         self.shared.board.is_open()
@@ -177,6 +184,9 @@ impl Shared {
     }
 
     fn notify(&self, notification: Notification) {
+        if let Some(listener) = self.listener.get().filter(|_| translate::is_of_session(&notification.method)) {
+            return listener.hear(&notification);
+        }
         let Some(notification) = self.asks().pass(notification) else { return };
         let subscription = subscription::id_of(&notification);
         let told = match notification.method.as_str() {

@@ -87,14 +87,17 @@ impl HttpClient {
 
     /// Sends a message, and yields the head of the response.
     pub(crate) async fn post(&self, headers: Headers, body: Bytes) -> Result<Response<Incoming>, Failure> {
-        self.send(Method::POST, headers, body).await.map_err(|error| {
-            FailureKind::Gone.with(self.blame.unreachable(format!("{}: {}", self.spec.url, chain(&error))))
-        })
+        self.send(Method::POST, headers, body).await.map_err(|error| self.gone(&error))
     }
 
-    /// Asks for the stream of a session, and yields the head of the response.
-    pub(crate) async fn get(&self, headers: Headers) -> Result<Response<Incoming>, hyper_util::client::legacy::Error> {
-        self.send(Method::GET, headers, Bytes::new()).await
+    fn gone(&self, error: &dyn Error) -> Failure {
+        FailureKind::Gone.with(self.blame.unreachable(format!("{}: {}", self.spec.url, chain(error))))
+    }
+
+    /// Asks for a stream of events, and yields the head of the response.
+    pub(crate) async fn get(&self, mut headers: Headers) -> Result<Response<Incoming>, Failure> {
+        headers.push((ACCEPT, HeaderValue::from_static("text/event-stream")));
+        self.send(Method::GET, headers, Bytes::new()).await.map_err(|error| self.gone(&error))
     }
 
     /// Sends a request nobody waits for, unless too many are under way already. The task ends when it is answered.
@@ -134,6 +137,7 @@ impl HttpClient {
         headers: Headers,
         body: Bytes,
     ) -> Result<Response<Incoming>, hyper_util::client::legacy::Error> {
+        let has_body = !body.is_empty();
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
         *request.uri_mut() = self.spec.url.clone();
@@ -141,7 +145,9 @@ impl HttpClient {
         // Room for these and the two that hyper adds, so that the map does not grow while it is filled.
         all.reserve(self.spec.headers.len() + headers.len() + 4);
         all.extend(self.spec.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
-        all.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if has_body {
+            all.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
         all.insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
         for (name, value) in headers {
             all.insert(name, value);

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use cardea_chain::Fault;
+use cardea_chain::{Fault, Listener};
 use cardea_message::{Method, Version};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -27,9 +27,11 @@ pub(crate) struct HttpConnection {
     session: Arc<OnceLock<HeaderValue>>,
     /// As `initialize` settled it: set in the legacy era only.
     version: OnceLock<Version>,
-    /// Set where the server may ask the client something.
+    /// Set where the server may ask the client something, or tell it something outside calls.
     listening: OnceLock<Listening>,
     closed: AtomicBool,
+    /// Who takes what the server says outside calls.
+    listener: Arc<OnceLock<Arc<dyn Listener>>>,
 }
 
 impl HttpConnection {
@@ -40,6 +42,7 @@ impl HttpConnection {
             version: OnceLock::new(),
             listening: OnceLock::new(),
             closed: AtomicBool::new(false),
+            listener: Arc::default(),
         }
     }
 
@@ -118,13 +121,13 @@ impl Connection for HttpConnection {
         self.version.get_or_init(|| version);
     }
 
+    fn follow(&self, listener: &Arc<dyn Listener>) {
+        self.listener.get_or_init(|| Arc::clone(listener));
+    }
+
     fn listen(&self) -> BoxFuture<'_, ()> {
-        async {
-            let listening = Listening::open(&self.client, self.session_headers()).await;
-            // A session begins once, so nobody listens yet.
-            drop(self.listening.set(listening));
-        }
-        .boxed()
+        let begin = || Listening::begin(&self.client, self.session_headers(), &self.listener);
+        self.listening.get_or_init(begin).answered().boxed()
     }
 
     fn is_open(&self) -> bool {

@@ -1,32 +1,34 @@
-//! The stream on which a legacy server says what belongs to no request. Of all that can be, it is listened to for questions
-//! alone: many servers put those there, though a call of their client waits for them.
+//! The stream on which a legacy server says what belongs to no request: that something has changed, and questions, which many
+//! servers put there, though a call of their client waits for them.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use cardea_chain::Event;
+use cardea_chain::{Event, Listener};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
 use crate::http::cancel::Cancellation;
 use crate::http::client::HttpClient;
-use crate::http::reply::{Reading, is_event_stream};
+use crate::http::reply::Reading;
+use crate::http::resume::{self, Reopened, Resume};
+use crate::translate;
 use crate::wire::{Failure, Headers, Incoming, Said};
 
 /// How long the first answer is waited for: what is asked before the stream is there is lost.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How soon a stream that ended is opened again.
-const PAUSE: Duration = Duration::from_secs(1);
 /// Questions of a call that may wait to be heard.
 const ASKS: usize = 16;
 
 /// Listens until it is dropped.
 pub(crate) struct Listening {
     callers: Arc<Callers>,
+    /// Whether the server has answered yet, with a stream or without.
+    answered: watch::Receiver<bool>,
     task: AbortHandle,
 }
 
@@ -35,14 +37,25 @@ pub(crate) struct Listening {
 struct Callers(Mutex<HashMap<u64, mpsc::Sender<Event>>>);
 
 impl Listening {
-    /// Opens the stream of a session, and says so. A server may have none.
-    pub(crate) async fn open(client: &Arc<HttpClient>, headers: Headers) -> Self {
+    /// Begins to listen in a session, whose headers these are.
+    pub(crate) fn begin(
+        client: &Arc<HttpClient>,
+        session: Headers,
+        listener: &Arc<OnceLock<Arc<dyn Listener>>>,
+    ) -> Self {
         let callers = Arc::<Callers>::default();
-        let (opened, open) = oneshot::channel();
-        let task = tokio::spawn(listen(Arc::clone(client), headers, Arc::clone(&callers), opened));
+        let (told, answered) = watch::channel(false);
+        let ear =
+            Ear { client: Arc::clone(client), session, callers: Arc::clone(&callers), listener: Arc::clone(listener) };
+        let task = tokio::spawn(ear.listen(told));
+        Self { callers, answered, task: task.abort_handle() }
+    }
+
+    /// Waits until the server has answered, if it does before long. A server may have no stream.
+    pub(crate) async fn answered(&self) {
+        let mut answered = self.answered.clone();
         // Whether it is open, was refused or takes its time: calls can be made.
-        let _ = timeout(PATIENCE, open).await;
-        Self { callers, task: task.abort_handle() }
+        let _ = timeout(PATIENCE, answered.wait_for(|answered| *answered)).await;
     }
 
     /// Listens no longer.
@@ -118,22 +131,49 @@ fn merged(events: Said, asks: mpsc::Receiver<Event>) -> Said {
     .boxed()
 }
 
-async fn listen(client: Arc<HttpClient>, headers: Headers, callers: Arc<Callers>, opened: oneshot::Sender<()>) {
-    let mut opened = Some(opened);
-    while let Ok(response) = client.get(headers.clone()).await {
-        if !is_event_stream(&response) {
-            break;
-        }
-        drop(opened.take());
-        // No request has this id: what answers one is passed over.
-        let reading = Reading { client: &client, id: 0, answers: Some(headers.clone()), in_session: true };
-        let mut events = reading.events(response.into_body(), Cancellation::none());
-        while let Some(Ok(event)) = events.next().await {
-            if matches!(event, Event::Ask(_)) {
-                callers.tell(event);
+struct Ear {
+    client: Arc<HttpClient>,
+    session: Headers,
+    callers: Arc<Callers>,
+    listener: Arc<OnceLock<Arc<dyn Listener>>>,
+}
+
+impl Ear {
+    /// Opens the stream, and opens it again whenever it ends, until the server has none.
+    async fn listen(self, told: watch::Sender<bool>) {
+        let server = self.client.blame.server();
+        let mut pauses = Resume::default();
+        loop {
+            match resume::reopen(&self.client, &self.session, None).await {
+                Reopened::Events(body) => {
+                    told.send_replace(true);
+                    pauses = Resume::default();
+                    // No request has this id: what answers one is passed over. Whoever reads resumes behind the last event.
+                    let answers = Some(self.session.clone());
+                    let reading = Reading { client: &self.client, id: 0, answers, in_session: true };
+                    let mut events = reading.events(body, Cancellation::none());
+                    while let Some(Ok(event)) = events.next().await {
+                        self.take(event);
+                    }
+                }
+                Reopened::Later(why) => tracing::debug!(%server, "the stream of a session is not open yet: {why}"),
+                Reopened::Never(status) => {
+                    tracing::debug!(%server, %status, "the server has no stream to listen to");
+                    told.send_replace(true);
+                    return;
+                }
             }
+            sleep(pauses.attempt()).await;
         }
-        sleep(PAUSE).await;
     }
-    tracing::debug!(server = %client.blame.server(), "the server has no stream to listen to");
+
+    fn take(&self, event: Event) {
+        match event {
+            Event::Ask(_) => self.callers.tell(event),
+            Event::Notification(said) if translate::is_of_session(&said.method) => {
+                self.listener.get().inspect(|listener| listener.hear(&said));
+            }
+            Event::Notification(_) | Event::End(_) => {}
+        }
+    }
 }

@@ -15,12 +15,13 @@ use http::header::{CONTENT_TYPE, LOCATION};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming as Body;
 use sse_stream::{Sse, SseByteStream};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::asks::{self, OpenAsks};
 use crate::blame::Blame;
 use crate::http::cancel::Cancellation;
 use crate::http::client::{HttpClient, chain};
+use crate::http::resume::{self, Reopened, Resume};
 use crate::wire::{Failure, FailureKind, Headers, Incoming, answers};
 
 /// How the response to one request is read.
@@ -114,6 +115,7 @@ impl Reading<'_> {
             used,
             limit,
             cancellation,
+            resume: Resume::default(),
         };
         stream::unfold(Some(reader), |reader| async {
             let mut reader = reader?;
@@ -134,6 +136,9 @@ impl Reading<'_> {
 /// How long a stream may stay open after its last word before its connection is given up.
 const LINGER: Duration = Duration::from_secs(1);
 
+/// Attempts in a row to resume a stream that may come to nothing.
+const ATTEMPTS: u32 = 5;
+
 /// The events of one response.
 struct Reader {
     events: SseByteStream<BoxStream<'static, io::Result<Bytes>>>,
@@ -145,25 +150,55 @@ struct Reader {
     used: Arc<AtomicUsize>,
     limit: usize,
     cancellation: Cancellation,
+    resume: Resume,
 }
 
 impl Reader {
     async fn next(&mut self) -> Option<Result<Event, Fault>> {
         loop {
-            let event = self.events.next().await?;
+            let event = self.events.next().await;
             let over = self.used.swap(0, Ordering::Relaxed) > self.limit;
             match event {
-                Ok(event) => {
+                Some(Ok(event)) => {
+                    self.resume.note(&event);
                     if let Some(read) = self.read(event).transpose() {
                         return Some(read);
                     }
                 }
-                Err(_) if over => return Some(Err(self.blame().too_large(self.limit))),
-                Err(error) => {
+                Some(Err(_)) if over => return Some(Err(self.blame().too_large(self.limit))),
+                broken => {
+                    if self.resumed().await {
+                        continue;
+                    }
+                    let error = broken?.err()?;
                     return Some(Err(self.blame().unreachable(format!("the stream broke off: {}", chain(&error)))));
                 }
             }
         }
+    }
+
+    /// Takes a legacy server's stream up again behind its last event. The deadline of the call bounds how often. False if
+    /// there is no such event, or the server does not know it any more.
+    async fn resumed(&mut self) -> bool {
+        let Some(session) = self.answers.clone() else { return false };
+        while let Some(last) = self.resume.last().cloned()
+            && self.resume.vain() < ATTEMPTS
+        {
+            sleep(self.resume.attempt()).await;
+            match resume::reopen(&self.client, &session, Some(last)).await {
+                Reopened::Events(body) => {
+                    tracing::debug!(server = %self.blame().server(), "a stream that ended before its answer is resumed");
+                    self.events = SseByteStream::new(metered(body, self.limit, Arc::clone(&self.used)).boxed());
+                    return true;
+                }
+                Reopened::Later(why) => tracing::debug!(server = %self.blame().server(), "not resumed yet: {why}"),
+                Reopened::Never(status) => {
+                    tracing::debug!(server = %self.blame().server(), %status, "a stream cannot be resumed");
+                    return false;
+                }
+            }
+        }
+        false
     }
 
     /// Waits for the end of the stream behind the end of the call, so that the connection can serve another one.
@@ -214,7 +249,7 @@ impl Reader {
 }
 
 /// The data of a body, cut off when more than `limit` bytes come without an event. The decoder itself has no bound.
-fn metered(body: Body, limit: usize, used: Arc<AtomicUsize>) -> impl Stream<Item = io::Result<Bytes>> {
+pub(crate) fn metered(body: Body, limit: usize, used: Arc<AtomicUsize>) -> impl Stream<Item = io::Result<Bytes>> {
     body.into_data_stream().map_err(io::Error::other).and_then(move |chunk| {
         let before = used.fetch_add(chunk.len(), Ordering::Relaxed);
         std::future::ready(if before > limit {

@@ -15,10 +15,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cardea_chain::{
-    Ask, Call, CallId, Client, Deadline, Directory, Event, Exchange, Fault, ItemKind, Place, Scratch, Subject, Target,
-    Upstream,
+    Ask, Call, CallId, Client, ClientSession, Deadline, Directory, Event, Exchange, Fault, ItemKind, Listener, Place,
+    Scratch, Subject, Target, Upstream,
 };
-use cardea_message::{Method, Version};
+use cardea_message::{Method, Notification, Version};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use http::HeaderMap;
@@ -57,6 +57,30 @@ pub fn legacy(method: &str, params: Value) -> Call {
 pub fn legacy_in(session: &str, method: &str, params: Value) -> Call {
     let mut call = legacy(method, params);
     Arc::make_mut(&mut call.client).session = Some(session.into());
+    call
+}
+
+/// A client's session that can be told things outside calls.
+pub struct Ear {
+    said: tokio::sync::mpsc::UnboundedSender<Value>,
+}
+
+impl Listener for Ear {
+    fn hear(&self, notification: &Notification) {
+        let _ = self.said.send(serde_json::from_slice(notification.bytes()).unwrap());
+    }
+}
+
+/// A legacy client's session, and what it is told outside calls.
+pub fn listening(session: &str) -> (ClientSession, tokio::sync::mpsc::UnboundedReceiver<Value>) {
+    let (said, heard) = tokio::sync::mpsc::unbounded_channel();
+    (ClientSession::new(session.into(), Arc::new(Ear { said })), heard)
+}
+
+/// A legacy client's call within such a session.
+pub fn legacy_of(session: &ClientSession, method: &str, params: Value) -> Call {
+    let mut call = legacy(method, params);
+    Arc::make_mut(&mut call.client).session = Some(session.clone());
     call
 }
 

@@ -23,6 +23,8 @@ async fn asked(house: &House, session: &str, id: u64) -> (Conn, Value) {
     conn.write(&post("/mcp", session, &call.to_string())).await;
     let head = conn.head().await;
     assert_eq!((head.status, head.header("content-type")), (200, Some("text/event-stream")));
+    let priming = conn.chunk().await.unwrap();
+    assert!(priming.ends_with("data: \n\n"), "{priming}");
     let event = conn.chunk().await.unwrap();
     let data = event.lines().find_map(|line| line.strip_prefix("data: ")).unwrap();
     (conn, serde_json::from_str(data).unwrap())

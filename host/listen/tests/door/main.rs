@@ -8,4 +8,5 @@ mod legacy;
 mod life;
 mod listening;
 mod modern;
+mod streams;
 mod support;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams, ClientCapabilities,
@@ -26,6 +27,8 @@ use crate::{asks, notices};
 type Context = RequestContext<RoleServer>;
 
 const CACHE_MILLISECONDS: u64 = 60_000;
+/// How long the call takes that a client may lose its connection in.
+const LONG_ENOUGH_TO_BREAK: Duration = Duration::from_millis(500);
 /// Seals what a client carries from try to try. It guards nothing: whoever reads this may forge it.
 const STATE_KEY: &[u8] = b"a conformance run on this machine only";
 
@@ -115,6 +118,9 @@ impl ServerHandler for Fixture {
     async fn call_tool(&self, request: CallToolRequestParams, context: Context) -> Result<CallToolResponse, ErrorData> {
         let arguments = json!(request.arguments.unwrap_or_default());
         let capabilities = capabilities(&context);
+        if request.name == "test_reconnection" {
+            tokio::time::sleep(LONG_ENOUGH_TO_BREAK).await;
+        }
         if let Some(answer) = self.catalog.tool_answer(&request.name, &arguments) {
             return answer.map(Into::into);
         }

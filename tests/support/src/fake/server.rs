@@ -55,7 +55,11 @@ impl Server {
                 *self.greeting.lock().unwrap_or_else(PoisonError::into_inner) = params;
                 Ok(self.initialized().to_string())
             }
-            ("ping", false) | ("logging/setLevel", false) => Ok("{}".to_owned()),
+            ("ping" | "logging/setLevel", false) => Ok("{}".to_owned()),
+            ("resources/subscribe" | "resources/unsubscribe", false) => {
+                self.diary.note(&format!("{method} {}", params["uri"].as_str().unwrap_or_default()));
+                Ok("{}".to_owned())
+            }
             ("server/discover", true) => Ok(cacheable(self.discovered(), true).to_string()),
             ("subscriptions/listen", true) => {
                 let listened = self.listeners.listen(message, peer, || self.diary.note("listening"));

@@ -11,7 +11,7 @@ use crate::message::{Message, Trouble};
 use crate::peer::Peer;
 
 /// Their names and descriptions, in the order they are listed.
-pub(crate) const ALL: [(&str, &str); 11] = [
+pub(crate) const ALL: [(&str, &str); 12] = [
     ("echo", "Answers its arguments, as they were written."),
     ("fail", "Answers an error of its own."),
     ("progress", "Tells `steps` times how far it is, then answers."),
@@ -23,6 +23,7 @@ pub(crate) const ALL: [(&str, &str); 11] = [
     ("unicode", "Answers text from all over."),
     ("ask", "Asks the client for `method` and answers what came back."),
     ("log", "Tells the client `level` and `text`, then answers."),
+    ("tell", "Tells the client the notification `method` with `params`, then answers."),
 ];
 
 /// A call of a tool.
@@ -63,6 +64,10 @@ impl ToolCall<'_> {
                     "notifications/message",
                     &json!({ "level": arguments["level"], "data": arguments["text"] }),
                 );
+                Ok(self.text_result("told", false))
+            }
+            "tell" => {
+                self.peer.notify(arguments["method"].as_str().unwrap_or_default(), &arguments["params"]);
                 Ok(self.text_result("told", false))
             }
             _ => Err(Trouble::new(-32602, format!("Unknown tool: {name}"))),

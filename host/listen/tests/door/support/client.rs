@@ -132,6 +132,6 @@ impl Reply {
     /// The messages of an event stream.
     pub(crate) fn events(&self) -> Vec<Value> {
         let data = self.body.lines().filter_map(|line| line.strip_prefix("data: "));
-        data.map(|data| serde_json::from_str(data).unwrap()).collect()
+        data.filter(|data| !data.is_empty()).map(|data| serde_json::from_str(data).unwrap()).collect()
     }
 }
