@@ -187,7 +187,10 @@ impl Shared {
         if let Some(listener) = self.listener.get().filter(|_| translate::is_of_session(&notification.method)) {
             return listener.hear(&notification);
         }
-        let Some(notification) = self.asks().pass(notification) else { return };
+        let ends = subscription::cancelled(&notification).is_some_and(|id| self.board.subscribes(id));
+        // Modern servers have subscriptions and no asks, legacy ones asks and no subscriptions.
+        let passed = if ends { Some(notification) } else { self.asks().pass(notification) };
+        let Some(notification) = passed else { return };
         let subscription = subscription::id_of(&notification);
         let told = match notification.method.as_str() {
             "notifications/progress" => self.told(translate::progress_token(&notification), notification),

@@ -87,6 +87,14 @@ impl Switchboard {
         call.is_some_and(|call| call.said.try_send(event).is_ok())
     }
 
+    /// Whether the call of that id is a subscription.
+    pub(crate) fn subscribes(&self, id: u64) -> bool {
+        match &*self.state() {
+            State::Open(waiting) => waiting.get(&id).is_some_and(|call| call.subscribes),
+            State::Closed(_) => false,
+        }
+    }
+
     /// The id of the only call there is.
     pub(crate) fn only(&self) -> Option<u64> {
         match &*self.state() {

@@ -219,6 +219,10 @@ impl Reader {
         }
         match Message::parse_reply(Bytes::from(data)) {
             Ok(Message::Response(response)) => Ok(self.end(response)),
+            // Who may not ask has no ask to take back: what it cancels is a subscription.
+            Ok(Message::Notification(notification)) if self.answers.is_none() => {
+                Ok(Some(Event::Notification(notification)))
+            }
             Ok(Message::Notification(notification)) => Ok(self.asks.pass(notification).map(Event::Notification)),
             Ok(Message::Request(request)) => Ok(self.asked(&request)),
             Err(fault) => Err(self.blame().bad_reply(format!("an event is no message: {fault}"))),
