@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use cardea_listen::Limits;
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -110,4 +111,16 @@ async fn a_connection_of_age_ends_its_subscription_with_a_word() {
     let mut conn = subscribed(&house, "s1", "hang").await;
     assert_eq!(conn.reply_events().await, [ended("s1")]);
     assert!(conn.is_closed().await);
+}
+
+#[tokio::test]
+async fn many_subscribers_hear_their_own_ids_and_all_are_told_of_the_end() {
+    let house = House::start().await;
+    let ids: Vec<_> = (0..200).map(|number| format!("s{number}")).collect();
+    let mut subscribers = join_all(ids.iter().map(|id| subscribed(&house, id, "hang"))).await;
+    house.shutdown.cancel();
+    for (conn, id) in subscribers.iter_mut().zip(&ids) {
+        assert_eq!(conn.reply_events().await, [ended(id)]);
+    }
+    house.ended().await;
 }
