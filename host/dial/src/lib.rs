@@ -11,12 +11,12 @@ mod door;
 mod flight;
 mod greeting;
 mod http;
+mod listening;
 mod mirror;
 mod probe;
 mod session;
 mod sessions;
 mod spec;
-mod subscription;
 mod translate;
 mod wire;
 

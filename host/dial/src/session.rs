@@ -13,7 +13,7 @@ use tokio::sync::{Mutex, OwnedSemaphorePermit};
 use crate::blame::Blame;
 use crate::greeting::Greeting;
 use crate::wire::{Connection, Failure, FailureKind, Headers, Incoming, Outgoing};
-use crate::{mirror, subscription, translate};
+use crate::{listening, mirror, translate};
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
@@ -108,7 +108,7 @@ impl<C: Connection> Session<C> {
     fn event(&self, event: Result<Event, Fault>, id: u64, call: &Call) -> Option<Result<Event, Fault>> {
         match event {
             Ok(Event::Notification(notification)) if call.method == Method::SUBSCRIPTIONS_LISTEN => {
-                subscription::event(notification, id).map(Ok)
+                listening::event(notification, id).map(Ok)
             }
             Ok(Event::Notification(notification)) => {
                 translate::notification(notification, id, &call.client).map(Event::Notification).map(Ok)

@@ -11,7 +11,7 @@ use proptest::{collection::vec, prelude::*};
 use serde_json::{Map, Value, json};
 
 use super::*;
-use crate::subscription;
+use crate::listening;
 
 struct Nowhere;
 
@@ -267,7 +267,7 @@ proptest! {
         let Ok(Message::Notification(said)) = Message::parse_reply(note.clone().into()) else { panic!("{note}") };
         let told = notification(said.clone(), 7, &asked.client).unwrap();
         prop_assert_eq!(told.bytes(), &note);
-        let Some(Event::Notification(told)) = subscription::event(said, 7) else { panic!("{note}") };
+        let Some(Event::Notification(told)) = listening::event(said, 7) else { panic!("{note}") };
         prop_assert_eq!(told.bytes(), &note);
     }
 }

@@ -22,7 +22,7 @@ use crate::child::process::Process;
 use crate::child::restart::Restart;
 use crate::child::switchboard::{Awaited, Switchboard};
 use crate::wire::{Connection, Failure, FailureKind, Incoming, Outgoing, ended_early};
-use crate::{ChildSpec, asks, subscription, translate};
+use crate::{ChildSpec, asks, listening, translate};
 
 /// Messages that may wait for the process to read.
 const OUTBOX: usize = 256;
@@ -173,16 +173,16 @@ impl Shared {
     }
 
     fn notify(&self, notification: Notification) {
-        let subscription = subscription::id_of(&notification);
+        let subscription = listening::id_of(&notification);
         let told = match notification.method.as_str() {
             "notifications/progress" => self.told(translate::progress_token(&notification), notification),
-            "notifications/cancelled" => self.told(subscription::cancelled(&notification), notification),
+            "notifications/cancelled" => self.told(listening::cancelled(&notification), notification),
             _ => self.board.notify(subscription, notification),
         };
         if told {
             return;
         }
-        if let Some(id) = subscription.filter(|id| self.board.end(*id, Err(subscription::outrun(&self.blame)))) {
+        if let Some(id) = subscription.filter(|id| self.board.end(*id, Err(listening::outrun(&self.blame)))) {
             self.cancel(id);
         }
         tracing::debug!(server = %self.blame.server(), "a notification that belongs to no call is passed over");
