@@ -17,6 +17,9 @@ pub(crate) fn start(plan: &Log) {
         LogFormat::Auto => !stderr().is_terminal(),
     };
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_span_events(FmtSpan::NONE).with_writer(stderr);
+    // Whoever read the log may be gone. To complain about that on the same broken pipe panics, in whatever task has logged:
+    // the one that listens for SIGTERM among them.
+    let log = log.log_internal_errors(false);
     if json {
         log.json().flatten_event(true).with_current_span(false).with_span_list(false).init();
     } else {
