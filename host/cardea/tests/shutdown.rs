@@ -24,3 +24,14 @@ async fn a_gateway_told_to_stop_the_moment_it_serves_ends_well() {
         gateway.stop().await.unwrap();
     }
 }
+
+/// What collects logs may die before the gateway, and to complain about a log that cannot be written must not end the task
+/// that listens for signals.
+#[tokio::test]
+async fn a_gateway_whose_log_nobody_reads_any_more_still_stops() {
+    let programs = Programs::beside(env!("CARGO_BIN_EXE_cardea"), env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start(&programs, folder.path(), MANIFEST, &[]).await.unwrap();
+    gateway.abandon_log().await;
+    gateway.stop().await.unwrap();
+}

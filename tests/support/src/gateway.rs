@@ -63,6 +63,11 @@ impl Gateway {
         &self.log
     }
 
+    /// Reads no further what it logs, as when whatever collects logs has died.
+    pub async fn abandon_log(&self) {
+        self.log.close().await;
+    }
+
     /// Puts another manifest in place of the one that serves, in one step, as editors and deployments do, and waits until the
     /// gateway has taken or refused it. What it said of it comes back.
     pub async fn change_manifest(&self, text: &str) -> Outcome<String> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::sync::watch;
+use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use crate::{DEADLINE, Outcome};
@@ -12,19 +13,20 @@ use crate::{DEADLINE, Outcome};
 #[derive(Clone, Debug)]
 pub struct Lines {
     all: watch::Receiver<Vec<Arc<str>>>,
+    reader: AbortHandle,
 }
 
 impl Lines {
     /// Reads a pipe to its end, in a task.
     pub(crate) fn of(pipe: impl AsyncRead + Send + Unpin + 'static) -> Self {
         let (sender, all) = watch::channel(Vec::new());
-        tokio::spawn(async move {
+        let reader = tokio::spawn(async move {
             let mut lines = BufReader::new(pipe).lines();
             while let Ok(Some(line)) = lines.next_line().await {
                 sender.send_modify(|all| all.push(line.into()));
             }
         });
-        Self { all }
+        Self { all, reader: reader.abort_handle() }
     }
 
     /// Waits for the first line, from the one numbered `from` on, of which something is picked. Fails if the process closes
@@ -48,6 +50,12 @@ impl Lines {
     pub(crate) async fn end(&self) {
         let mut all = self.all.clone();
         let _ = timeout(DEADLINE, all.wait_for(|_| false)).await;
+    }
+
+    /// Closes the pipe at this end: whatever the process still writes finds nobody.
+    pub(crate) async fn close(&self) {
+        self.reader.abort();
+        self.end().await;
     }
 
     /// How many there are by now.
