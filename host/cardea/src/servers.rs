@@ -84,7 +84,7 @@ fn headers(http: &HttpPlan) -> HeaderMap {
 }
 
 fn facts(server: &ServerPlan, id: String, weight: u32, labels: Vec<(String, String)>) -> Candidate {
-    Candidate { id, server: server.name.clone(), weight, labels, in_flight: 0, latency_us: 0, healthy: true }
+    Candidate { weight, labels, ..Candidate::new(id, server.name.clone()) }
 }
 
 fn session(scope: SessionScope) -> SessionPolicy {

@@ -179,6 +179,14 @@ pub struct Candidate {
     pub healthy: bool,
 }
 
+impl Candidate {
+    /// One of weight 1 without labels, idle and healthy.
+    pub fn new(id: impl Into<String>, server: impl Into<String>) -> Self {
+        let (id, server) = (id.into(), server.into());
+        Self { id, server, weight: 1, labels: Vec::new(), in_flight: 0, latency_us: 0, healthy: true }
+    }
+}
+
 /// Where to send a call.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Choice {

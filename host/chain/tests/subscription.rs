@@ -36,15 +36,7 @@ struct Only(Arc<Speaker>);
 
 impl Directory for Only {
     fn resolve<'a>(&'a self, _call: &'a Arc<Call>) -> BoxFuture<'a, Result<Target, Fault>> {
-        let facts = Candidate {
-            id: "files".into(),
-            server: "files".into(),
-            weight: 1,
-            labels: Vec::new(),
-            in_flight: 0,
-            latency_us: 0,
-            healthy: true,
-        };
+        let facts = Candidate::new("files", "files");
         let upstream: Arc<dyn Upstream> = Arc::<Speaker>::clone(&self.0);
         let endpoints = Arc::from([Endpoint { facts, upstream }]);
         let target = Target { server: None, native_name: None, params: None, endpoints, call_timeout: None };

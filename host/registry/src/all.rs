@@ -25,7 +25,7 @@ pub(crate) struct AllServers {
 impl AllServers {
     pub(crate) fn new(servers: Arc<[Arc<Known>]>, catalog: Arc<Catalog>) -> Self {
         let upstream: Arc<dyn Upstream> = Arc::new(House::new(Arc::clone(&servers), Arc::clone(&catalog)));
-        Self { servers, catalog, house: Arc::new([Endpoint { facts: house_facts(), upstream }]) }
+        Self { servers, catalog, house: Arc::new([Endpoint { facts: Candidate::new("house", ""), upstream }]) }
     }
 
     async fn target(&self, call: &Arc<Call>) -> Result<Target, Fault> {
@@ -117,19 +117,6 @@ impl Directory for AllServers {
 
     fn session_ended(&self, session: &str) {
         self.servers.iter().for_each(|server| server.session_ended(session));
-    }
-}
-
-/// The gateway itself, as an endpoint.
-fn house_facts() -> Candidate {
-    Candidate {
-        id: "house".to_owned(),
-        server: String::new(),
-        weight: 1,
-        labels: Vec::new(),
-        in_flight: 0,
-        latency_us: 0,
-        healthy: true,
     }
 }
 

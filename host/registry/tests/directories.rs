@@ -102,15 +102,7 @@ impl Upstream for Fake {
 fn registry(servers: &[(&str, &Arc<Fake>)]) -> Registry {
     let server = |(name, fake): &(&str, &Arc<Fake>)| {
         let upstream: Arc<dyn Upstream> = Arc::<Fake>::clone(fake);
-        let facts = Candidate {
-            id: format!("{name}/0"),
-            server: (*name).to_owned(),
-            weight: 1,
-            labels: Vec::new(),
-            in_flight: 0,
-            latency_us: 0,
-            healthy: true,
-        };
+        let facts = Candidate::new(format!("{name}/0"), *name);
         Server { name: Arc::from(*name), endpoints: vec![Endpoint { facts, upstream }], call_timeout: None }
     };
     Registry::new(servers.iter().map(server).collect()).unwrap()

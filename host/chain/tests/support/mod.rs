@@ -138,15 +138,7 @@ impl Directory for FakeDirectory {
                 native_name: name.map(Into::into),
                 params: None,
                 endpoints: Arc::from([Endpoint {
-                    facts: Candidate {
-                        id: "files".into(),
-                        server: "files".into(),
-                        weight: 1,
-                        labels: Vec::new(),
-                        in_flight: 0,
-                        latency_us: 0,
-                        healthy: true,
-                    },
+                    facts: Candidate::new("files", "files"),
                     upstream: Arc::clone(&self.0) as Arc<dyn Upstream>,
                 }]),
                 call_timeout: None,

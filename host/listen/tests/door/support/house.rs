@@ -262,15 +262,7 @@ impl Directory for OneServer {
         if call.method.as_str() == "no/such-method" {
             return std::future::ready(Err(Fault::unknown_method(&call.method))).boxed();
         }
-        let facts = Candidate {
-            id: "x#1".into(),
-            server: "x".into(),
-            weight: 1,
-            labels: Vec::new(),
-            in_flight: 0,
-            latency_us: 0,
-            healthy: true,
-        };
+        let facts = Candidate::new("x#1", "x");
         let endpoint = Endpoint { facts, upstream: Arc::new(Handle(Arc::clone(&self.0))) };
         let target = Target {
             server: Some("x".into()),
