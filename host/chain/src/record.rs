@@ -88,9 +88,9 @@ pub struct Entry {
 pub struct Step {
     /// The stage.
     pub stage: Arc<str>,
-    /// The hook.
+    /// The hook; `obligation` for what the house did to meet a condition the stage had set.
     pub hook: &'static str,
-    /// `none`, `subject`, `pass`, `answer`, `refuse`, `keep`, `choose`, `fault`.
+    /// `none`, `subject`, `pass`, `answer`, `refuse`, `keep`, `choose`, `fault`; of an obligation `mask`, `remove`, `reason`.
     pub verdict: &'static str,
     /// The operator's sentence, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -112,6 +112,15 @@ impl Step {
             edited: Vec::new(),
             micros: started.elapsed().as_micros() as u64,
         }
+    }
+
+    /// What the house did for a stage.
+    pub(crate) fn of_house(stage: &Arc<str>, hook: &'static str, verdict: &'static str) -> Self {
+        Self { stage: Arc::clone(stage), hook, verdict, reason: None, edited: Vec::new(), micros: 0 }
+    }
+
+    pub(crate) fn because(self, reason: String) -> Self {
+        Self { reason: Some(reason), ..self }
     }
 
     pub(crate) fn word(self, verdict: &'static str) -> Self {

@@ -40,6 +40,12 @@ pub trait Stage: Send + Sync + 'static {
         ready(CallVerdict::Pass)
     }
 
+    /// Room 5 again: judges a call whose arguments a condition has changed. Only the verdict counts, and nothing that outlasts
+    /// the hook may be changed.
+    fn judge_again<'a>(&'a self, call: &'a Arc<Call>) -> HookFuture<'a, CallVerdict> {
+        self.judge_call(call)
+    }
+
     /// Room 6: orders the endpoints.
     fn choose<'a>(&'a self, _call: &'a Arc<Call>, candidates: &'a [Candidate]) -> HookFuture<'a, Choice> {
         let order = candidates.iter().map(|candidate| candidate.id.clone()).collect();

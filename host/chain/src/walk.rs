@@ -1,5 +1,7 @@
 //! The walk: one function that brings a call through rooms 4 to 8 and 10. Forward only, one crossing per stage and direction.
 
+mod duties;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -28,6 +30,7 @@ impl Chain {
             call,
             held: Vec::new(),
             aside: Vec::new(),
+            judge_again: false,
         };
         let reply = walk.through().await;
         let Walk { trail, held, .. } = walk;
@@ -46,6 +49,8 @@ struct Walk<'a> {
     held: Vec<Box<dyn std::any::Any + Send + Sync>>,
     /// Stages that failed and are left out of the rest of the call.
     aside: Vec<Arc<str>>,
+    /// Whether a condition has changed the arguments since the rights stages judged them.
+    judge_again: bool,
 }
 
 impl Walk<'_> {
@@ -62,6 +67,7 @@ impl Walk<'_> {
             Inward::Passed => (self.ask(&target).await.unwrap_or_else(Reply::from), self.chain.stages.len()),
         };
         let reply = self.outward(reply, reached).await;
+        let reply = self.fulfilled(reply);
         if self.call.method == Method::TOOLS_LIST
             && let Some(result) = reply.result()
         {
@@ -107,7 +113,11 @@ impl Walk<'_> {
             };
             let step = Step::of(placed, Hook::Call, started);
             match done.verdict {
-                CallVerdict::Pass => self.commit(placed, done.effects, step),
+                CallVerdict::Pass => {
+                    if let Err(refusal) = self.commit(placed, done.effects, step) {
+                        return Inward::Stopped(self.refused(*refusal), position);
+                    }
+                }
                 CallVerdict::Answer(result) => {
                     self.commit_but_edits(placed, done.effects, step.word("answer"));
                     return Inward::Stopped(Reply::from_stage(result), position);
@@ -118,7 +128,11 @@ impl Walk<'_> {
                 }
             }
         }
-        Inward::Passed
+        let stop = match self.confirmed().await {
+            Ok(()) => self.hopeless(),
+            Err(reply) => Some(reply),
+        };
+        stop.map_or(Inward::Passed, |reply| Inward::Stopped(reply, self.chain.stages.len()))
     }
 
     /// Rooms 6 and 7: chooses an endpoint and asks it.
@@ -202,6 +216,7 @@ impl Walk<'_> {
         let reply = if self.is_read(reached) { self.checked(reply) } else { reply };
         let mut reply = Arc::new(self.thinned(reply).await);
         for placed in self.chain.stages[..reached].iter().rev() {
+            reply = self.redacted_reply(placed, reply);
             if !self.asks(placed, Hook::Reply) {
                 continue;
             }
@@ -233,9 +248,10 @@ impl Walk<'_> {
         Arc::unwrap_or_clone(reply)
     }
 
-    /// Whether a stage is going to read the reply.
+    /// Whether a stage is going to read the reply, or the house is going to edit it.
     fn is_read(&self, reached: usize) -> bool {
-        self.chain.stages[..reached].iter().any(|placed| self.asks(placed, Hook::Reply))
+        self.redacts_reply()
+            || self.chain.stages[..reached].iter().any(|placed| self.asks(placed, Hook::Reply))
             || (self.call.method.is_list() && self.chain.stages.iter().any(|placed| self.asks(placed, Hook::List)))
     }
 
@@ -292,12 +308,14 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn commit(&mut self, placed: &Placed, mut effects: Effects, mut step: Step) {
+    fn commit(&mut self, placed: &Placed, mut effects: Effects, mut step: Step) -> Result<(), Box<Refusal>> {
         step.edited = std::mem::take(&mut effects.edited);
         if let Some(params) = effects.params.take() {
             self.change(|call| call.params = Some(params));
         }
+        let conditions = std::mem::take(&mut effects.conditions);
         self.commit_but_edits(placed, effects, step);
+        self.oblige(placed, conditions)
     }
 
     fn commit_but_edits(&mut self, placed: &Placed, mut effects: Effects, step: Step) {
@@ -306,6 +324,9 @@ impl Walk<'_> {
         self.held.append(&mut effects.held);
         if !effects.scratch.is_empty() {
             self.change(|call| call.scratch.commit(placed.stage.name(), effects.scratch));
+        }
+        if !effects.fulfilled.is_empty() {
+            self.change(|call| call.duties.close_of_stages(&effects.fulfilled));
         }
     }
 

@@ -188,13 +188,13 @@ impl WasmStage {
         self.ask(|| call.deadline.at(), || Visit::listing(call, listing), &items, hook, Ok).await
     }
 
-    async fn on_call(&self, call: &Arc<Call>) -> HookResult<CallVerdict> {
+    async fn on_call(&self, call: &Arc<Call>, visit: fn(&Arc<Call>) -> Visit) -> HookResult<CallVerdict> {
         let hook = async |instance: &mut Instance, (): &()| {
             let hook = instance.call.as_ref().ok_or_else(missing)?;
             hook.call_judge(&mut instance.store).await
         };
         let read = |verdict| convert::call_verdict(verdict, self.facts.role);
-        self.ask(|| call.deadline.at(), || Visit::call(Hook::Call, call), &(), hook, read).await
+        self.ask(|| call.deadline.at(), || visit(call), &(), hook, read).await
     }
 
     async fn on_route(&self, call: &Arc<Call>, candidates: &[Candidate]) -> HookResult<Choice> {
@@ -311,7 +311,11 @@ impl Stage for WasmStage {
     }
 
     fn judge_call<'a>(&'a self, call: &'a Arc<Call>) -> HookFuture<'a, CallVerdict> {
-        Box::pin(self.on_call(call))
+        Box::pin(self.on_call(call, |call| Visit::call(Hook::Call, call)))
+    }
+
+    fn judge_again<'a>(&'a self, call: &'a Arc<Call>) -> HookFuture<'a, CallVerdict> {
+        Box::pin(self.on_call(call, Visit::again))
     }
 
     fn choose<'a>(&'a self, call: &'a Arc<Call>, candidates: &'a [Candidate]) -> HookFuture<'a, Choice> {

@@ -52,6 +52,8 @@ pub(crate) struct Visit {
     pub(crate) credential: Option<Arc<Credential>>,
     pub(crate) listing: Option<Arc<Listing>>,
     pub(crate) reply: Option<Arc<Reply>>,
+    /// Whether it judges a second time, and may change nothing that outlasts it.
+    pub(crate) again: bool,
 }
 
 impl Visit {
@@ -61,6 +63,10 @@ impl Visit {
 
     pub(crate) fn call(hook: Hook, call: &Arc<Call>) -> Self {
         Self { hook: Some(hook), call: Some(Arc::clone(call)), ..Self::default() }
+    }
+
+    pub(crate) fn again(call: &Arc<Call>) -> Self {
+        Self { again: true, ..Self::call(Hook::Call, call) }
     }
 
     pub(crate) fn listing(call: &Arc<Call>, listing: &Arc<Listing>) -> Self {

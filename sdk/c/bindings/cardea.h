@@ -825,11 +825,12 @@ extern bool cardea_plugin_scratch_get(cardea_string_t *plugin, cardea_string_t *
 extern bool cardea_plugin_scratch_put(cardea_string_t *key, cardea_list_u8_t *value, cardea_plugin_scratch_host_error_t *err);
 
 // Imported Functions from `cardea:plugin/obligation@0.1.0`
-// Adds a condition. Needs the role `rights`.
+// Adds a condition; it counts if the hook passes the call. Needs the role `rights`, in `on-call`. A kind is at most 64 of
+// `a-z`, `0-9` and `-`, its parameters are at most 16 KiB, and a call has at most 32 conditions.
 extern bool cardea_plugin_obligation_add(cardea_string_t *kind, cardea_string_t *json, uint32_t *ret, cardea_plugin_obligation_host_error_t *err);
 // The conditions that are still open.
 extern void cardea_plugin_obligation_pending(cardea_plugin_obligation_list_duty_t *ret);
-// Marks one as done.
+// Marks one that an earlier hook set as done, in `on-call` or `on-reply`; it counts if the hook returns.
 extern bool cardea_plugin_obligation_fulfil(uint32_t id, cardea_plugin_obligation_host_error_t *err);
 
 // Imported Functions from `cardea:plugin/config@0.1.0`

@@ -198,5 +198,6 @@ pub fn call(method: Method, params: &str, name: Option<&str>, server: &Arc<FakeS
         traceparent: None,
         received: SystemTime::UNIX_EPOCH,
         scratch: Scratch::default(),
+        duties: Duties::default(),
     })
 }

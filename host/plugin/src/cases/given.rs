@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use cardea_chain::{
-    Answer, Call, CallId, Candidate, Client, Credential, Deadline, Directory, Entry, Fault, FaultKind, Hints, Item,
-    ItemKind, Listing, Origin, Peer, Place, Reply, Scratch, Side, Subject, Target,
+    Answer, Call, CallId, Candidate, Client, Condition, Credential, Deadline, Directory, Duties, Entry, Fault,
+    FaultKind, Hints, Item, ItemKind, Listing, Origin, Peer, Place, Reply, Scratch, Side, Subject, Target,
 };
 use cardea_message::{Message, Method, Version};
 use cardea_sdk::ItemHints;
@@ -53,7 +53,17 @@ pub(super) fn call(case: &Case) -> Result<Arc<Call>, String> {
         traceparent: None,
         received: SystemTime::UNIX_EPOCH,
         scratch,
+        duties: duties(case)?,
     }))
+}
+
+fn duties(case: &Case) -> Result<Duties, String> {
+    let mut duties = Duties::default();
+    for duty in &case.given.obligations {
+        let condition = Condition::read(duty.kind.clone(), duty.json.0.clone())?;
+        duties.add(&"case".into(), Arc::new(condition));
+    }
+    Ok(duties)
 }
 
 pub(super) fn subject(case: &Case) -> Subject {

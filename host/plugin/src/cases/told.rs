@@ -5,7 +5,7 @@ use std::fmt::{Debug, Write};
 use std::sync::{Arc, Mutex};
 
 use cardea_chain::{
-    CallVerdict, Choice, Document, Effects, Finding, Form, Refusal, RefusalKind, ReplyVerdict, Treatment,
+    CallVerdict, Choice, Condition, Document, Effects, Finding, Form, Refusal, RefusalKind, ReplyVerdict, Treatment,
 };
 use cardea_sdk::testing::case::Case;
 use cardea_sdk::testing::observed::{Observed, Outcome};
@@ -23,6 +23,8 @@ pub(super) fn nothing(case: &Case) -> Observed {
         outcome: Outcome::Init(Ok(())),
         params: None,
         reply: None,
+        conditions: Vec::new(),
+        fulfilled: Vec::new(),
         taken: Vec::new(),
         settled: Vec::new(),
         includes: Vec::new(),
@@ -38,6 +40,7 @@ pub(super) fn nothing(case: &Case) -> Observed {
 /// What a hook left behind that returned.
 pub(super) fn effects(case: &Case, effects: Effects, commits: bool) -> Observed {
     let text = |bytes: bytes::Bytes| String::from_utf8(bytes.into()).expect("UTF-8");
+    let condition = |condition: &Arc<Condition>| (condition.kind().to_owned(), condition.json().to_owned());
     let include = |include: cardea_chain::Include| {
         let document = match include.document {
             Document::Call => journal::Document::Call,
@@ -53,6 +56,8 @@ pub(super) fn effects(case: &Case, effects: Effects, commits: bool) -> Observed 
     Observed {
         params: effects.params.filter(|_| commits).map(text),
         reply: effects.reply.filter(|_| commits).map(text),
+        conditions: effects.conditions.iter().filter(|_| commits).map(condition).collect(),
+        fulfilled: effects.fulfilled,
         includes: effects.includes.into_iter().map(include).collect(),
         notes: effects.notes.into_iter().collect(),
         scratch: effects.scratch.into_iter().map(|(key, value)| (key, value.to_vec())).collect(),

@@ -27,7 +27,7 @@ impl Host for Guest {
 
     async fn put(&mut self, key: String, value: Vec<u8>, ttl_ms: Option<u64>) -> Result<Result<(), HostError>> {
         let (kv, keys, now_ms) = self.kv()?;
-        if let Err(fault) = check(&key, value.len()) {
+        if let Err(fault) = self.may_write().and_then(|()| check(&key, value.len())) {
             return Ok(Err(fault));
         }
         Ok(kv.put(keys.space(), &key, Bytes::from(value), ttl(ttl_ms), now_ms).await.map_err(host_error))
@@ -35,7 +35,7 @@ impl Host for Guest {
 
     async fn delete(&mut self, key: String) -> Result<Result<(), HostError>> {
         let (kv, keys, _) = self.kv()?;
-        if let Err(fault) = check(&key, 0) {
+        if let Err(fault) = self.may_write().and_then(|()| check(&key, 0)) {
             return Ok(Err(fault));
         }
         Ok(kv.delete(keys.space(), &key).await.map_err(host_error))
@@ -43,7 +43,7 @@ impl Host for Guest {
 
     async fn add(&mut self, key: String, delta: i64, ttl_ms: Option<u64>) -> Result<Result<i64, HostError>> {
         let (kv, keys, now_ms) = self.kv()?;
-        if let Err(fault) = check(&key, 0) {
+        if let Err(fault) = self.may_write().and_then(|()| check(&key, 0)) {
             return Ok(Err(fault));
         }
         Ok(kv.add(keys.space(), &key, delta, ttl(ttl_ms), now_ms).await.map_err(host_error))
@@ -57,7 +57,7 @@ impl Host for Guest {
         ttl_ms: Option<u64>,
     ) -> Result<Result<bool, HostError>> {
         let (kv, keys, now_ms) = self.kv()?;
-        if let Err(fault) = check(&key, value.len()) {
+        if let Err(fault) = self.may_write().and_then(|()| check(&key, value.len())) {
             return Ok(Err(fault));
         }
         let (expect, value) = (expect.map(Bytes::from), Bytes::from(value));

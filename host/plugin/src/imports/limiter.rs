@@ -16,7 +16,7 @@ const BUCKETS: usize = 16;
 impl Host for Guest {
     async fn take(&mut self, buckets: Vec<Bucket>) -> Result<Result<Taken, HostError>> {
         let (limiter, namespace, now_ms) = self.limiter()?;
-        let buckets = match read(buckets) {
+        let buckets = match self.may_write().and_then(|()| read(buckets)) {
             Ok(buckets) => buckets,
             Err(fault) => return Ok(Err(fault)),
         };
@@ -39,7 +39,7 @@ impl Host for Guest {
 
     async fn settle(&mut self, bucket: Bucket, delta: i64) -> Result<Result<(), HostError>> {
         let (limiter, namespace, now_ms) = self.limiter()?;
-        match read(vec![bucket]) {
+        match self.may_write().and_then(|()| read(vec![bucket])) {
             Ok(buckets) => Ok(limiter.settle(&namespace, &buckets[0], delta, now_ms).await.map_err(host_error)),
             Err(fault) => Ok(Err(fault)),
         }

@@ -11,7 +11,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use cardea_chain::{Call, CallId, Client, Deadline, Directory, Fault, ItemKind, Place, Scratch, Subject, Target};
+use cardea_chain::{
+    Call, CallId, Client, Deadline, Directory, Duties, Fault, ItemKind, Place, Scratch, Subject, Target,
+};
 use cardea_message::{Method, Version};
 use cardea_plugin::{Capabilities, Engine, EngineSettings, Grants, Isolation, Limits, StageSpec, WasmStage};
 use cardea_state::Memory;
@@ -203,6 +205,7 @@ pub(crate) fn call_until(params: &str, deadline: Duration) -> Arc<Call> {
         traceparent: None,
         received: SystemTime::now(),
         scratch: Scratch::default(),
+        duties: Duties::default(),
     })
 }
 

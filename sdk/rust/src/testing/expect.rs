@@ -31,6 +31,10 @@ pub struct Expect {
     pub error: Option<String>,
     /// Edits of the document the hook may edit.
     pub edits: Option<Edits>,
+    /// Every condition the call passes under, in order.
+    pub obligations: Option<Vec<ExpectedDuty>>,
+    /// Ids of the conditions that the hook fulfils, in order.
+    pub fulfilled: Option<Vec<u32>>,
     /// Every bucket asked of the limiter, in order.
     pub taken: Option<Vec<ExpectedBucket>>,
     /// Every settlement with the limiter, in order.
@@ -79,6 +83,16 @@ pub struct Edits {
     pub set: BTreeMap<String, Value>,
     /// Pointers where nothing is any more.
     pub remove: Vec<String>,
+}
+
+/// A condition, in the words the plugin sets it in.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectedDuty {
+    /// What must be done.
+    pub kind: String,
+    /// Its parameters; compared as a JSON value.
+    pub json: Json,
 }
 
 /// Compares; the error says, line by line, what was expected and what came instead.
@@ -143,6 +157,7 @@ fn effects(expect: &Expect, observed: &Observed, differences: &mut Differences) 
         (Some(expected), None) => differences.unlike("edits", expected, &"none"),
         (Some(expected), Some(edited)) => edits(expected, edited, differences),
     }
+    duties(expect, observed, differences);
     buckets(expect, observed, differences);
     if let Some(journal) = &expect.journal {
         journal.compare(observed, differences);
@@ -171,6 +186,15 @@ fn edits(expected: &Edits, edited: &str, differences: &mut Differences) {
             differences.unlike(pointer, &"nothing", &got.to_string());
         }
     }
+}
+
+fn duties(expect: &Expect, observed: &Observed, differences: &mut Differences) {
+    let value = |(kind, json): &(String, String)| (kind.clone(), Json(json.clone()).value());
+    let set: Vec<_> = observed.conditions.iter().map(value).collect();
+    let expected = expect.obligations.iter().flatten().map(|duty| (duty.kind.clone(), duty.json.value())).collect();
+    // A condition that nobody expects changes what the client gets, as an edit does.
+    differences.equal("obligations", Some(&expected), &set);
+    differences.equal("fulfilled", expect.fulfilled.as_ref(), &observed.fulfilled);
 }
 
 fn buckets(expect: &Expect, observed: &Observed, differences: &mut Differences) {
@@ -203,6 +227,8 @@ mod tests {
             outcome,
             params: None,
             reply: None,
+            conditions: Vec::new(),
+            fulfilled: Vec::new(),
             taken: Vec::new(),
             settled: Vec::new(),
             includes: Vec::new(),
@@ -259,6 +285,20 @@ mod tests {
         assert!(compare(&expects(r#"remove = ["/arguments/x"]"#), &edited).is_err());
         assert!(compare(&expects(r#"remove = ["/arguments/y"]"#), &edited).is_ok());
         assert!(compare(&expects(r#"remove = ["/arguments/y"]"#), &passed()).is_err());
+    }
+
+    #[test]
+    fn a_condition_that_nobody_expects_is_a_difference() {
+        let conditions = vec![("mask".to_owned(), r#"{ "reply": ["/a"] }"#.to_owned())];
+        let masked = Observed { conditions, ..passed() };
+        assert!(compare(&on_call(r#"verdict = "pass""#), &masked).unwrap_err().contains("obligations"));
+        let expects = |json: &str| {
+            on_call(&format!(
+                "verdict = \"pass\"\nobligations = [{{ kind = \"mask\", json = {{ reply = [\"{json}\"] }} }}]"
+            ))
+        };
+        assert!(compare(&expects("/a"), &masked).is_ok());
+        assert!(compare(&expects("/b"), &masked).is_err() && compare(&expects("/a"), &passed()).is_err());
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub struct Given {
     pub records: Vec<GivenRecord>,
     /// What plugins wrote earlier in this call: plugin, key, text.
     pub scratch: BTreeMap<String, BTreeMap<String, String>>,
+    /// Conditions that are open when the hook starts; their ids count from 0.
+    pub obligations: Vec<GivenDuty>,
     /// Answers of `limiter.take`, one after the other. One call more is an error: `other`.
     pub limiter: Vec<LimiterAnswer>,
     /// Content of `kv`: key, text. A number is its decimal text.
@@ -92,6 +94,16 @@ pub struct GivenCall {
     pub params: Option<Json>,
     /// Milliseconds to the deadline; 0 stands for 30000.
     pub remaining_ms: u64,
+}
+
+/// A condition of the call.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GivenDuty {
+    /// What must be done.
+    pub kind: String,
+    /// Its parameters.
+    pub json: Json,
 }
 
 /// A credential.

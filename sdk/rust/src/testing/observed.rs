@@ -15,6 +15,10 @@ pub struct Observed {
     pub params: Option<String>,
     /// The reply's result or error after the hook, if edits of the hook were committed.
     pub reply: Option<String>,
+    /// Every condition that `obligation.add` set, kind and JSON, in order, if the hook passed the call.
+    pub conditions: Vec<(String, String)>,
+    /// Ids of the conditions that the hook fulfilled, in order.
+    pub fulfilled: Vec<u32>,
     /// Every bucket that `limiter.take` was asked for, in order.
     pub taken: Vec<Bucket>,
     /// Every `limiter.settle`, in order.
