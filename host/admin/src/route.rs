@@ -7,7 +7,7 @@ use http_body_util::Full;
 use serde_json::json;
 
 use crate::guard::Guard;
-use crate::{Readiness, Status};
+use crate::{Readiness, Status, look};
 
 /// What is sent.
 pub(crate) type Page = Response<Full<bytes::Bytes>>;
@@ -26,13 +26,25 @@ pub(crate) fn answer(head: &Parts, guard: &Guard, status: &dyn Status) -> Page {
         "/livez" => page(StatusCode::OK, "text/plain; charset=utf-8", "ok\n".to_owned()),
         "/readyz" => readiness(status.ready(), guard.trusts(&head.headers)),
         "/status" if guard.trusts(&head.headers) => json_page(StatusCode::OK, &status.status()),
-        "/status" => {
-            let mut page = problem(StatusCode::UNAUTHORIZED, "a bearer token is needed");
-            page.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-            page
-        }
-        _ => problem(StatusCode::NOT_FOUND, "served are /livez, /readyz and /status"),
+        "/status" => unauthorized(),
+        "/metrics" | "/v1/calls" => looked(head, guard, status),
+        path if path.starts_with("/v1/calls/") => looked(head, guard, status),
+        _ => nowhere(),
     }
+}
+
+fn looked(head: &Parts, guard: &Guard, status: &dyn Status) -> Page {
+    if guard.trusts(&head.headers) { look::answer(head, status).unwrap_or_else(nowhere) } else { unauthorized() }
+}
+
+fn nowhere() -> Page {
+    problem(StatusCode::NOT_FOUND, "served are /livez, /readyz, /status, /metrics, /v1/calls and /v1/calls/<id>")
+}
+
+fn unauthorized() -> Page {
+    let mut page = problem(StatusCode::UNAUTHORIZED, "a bearer token is needed");
+    page.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    page
 }
 
 /// Probes carry no token and get their yes or no; which server is down is for the operator.
@@ -41,15 +53,15 @@ fn readiness(readiness: Readiness, trusted: bool) -> Page {
     if trusted { json_page(status, &json!(readiness)) } else { json_page(status, &json!({ "ready": readiness.ready })) }
 }
 
-fn problem(status: StatusCode, why: &str) -> Page {
+pub(crate) fn problem(status: StatusCode, why: &str) -> Page {
     json_page(status, &json!({ "error": why }))
 }
 
-fn json_page(status: StatusCode, value: &serde_json::Value) -> Page {
+pub(crate) fn json_page(status: StatusCode, value: &serde_json::Value) -> Page {
     page(status, "application/json", format!("{value:#}\n"))
 }
 
-fn page(status: StatusCode, media: &'static str, text: String) -> Page {
+pub(crate) fn page(status: StatusCode, media: &'static str, text: String) -> Page {
     let mut page = Response::new(Full::from(text));
     *page.status_mut() = status;
     let headers = page.headers_mut();

@@ -27,6 +27,18 @@ impl Status for Fake {
     fn status(&self) -> Value {
         json!({ "generation": 7 })
     }
+
+    fn calls(&self, most: usize) -> Value {
+        json!({ "calls": [], "most": most })
+    }
+
+    fn call(&self, id: &str) -> Option<Value> {
+        (id == "order/17").then(|| json!({ "call": id }))
+    }
+
+    fn metrics(&self) -> String {
+        "cardea_sessions 3\n".to_owned()
+    }
 }
 
 async fn serve(token: Option<&str>, hosts: &[&str]) -> (SocketAddr, Arc<Fake>, CancellationToken) {
@@ -62,7 +74,19 @@ async fn health_readiness_and_state_are_shown() {
     fake.ready.store(true, Ordering::Relaxed);
     assert_eq!(get(address, "/readyz", "").await.0, 200);
     assert_eq!(get(address, "/status", "").await, (200, json!({ "generation": 7 })));
-    assert_eq!(get(address, "/metrics", "").await.0, 404);
+    assert_eq!(get(address, "/nowhere", "").await.0, 404);
+}
+
+#[tokio::test]
+async fn calls_and_numbers_are_shown() {
+    let (address, _, _shutdown) = serve(None, &[]).await;
+    assert_eq!(get(address, "/v1/calls", "").await.1["most"], 50);
+    assert_eq!(get(address, "/v1/calls?limit=7", "").await.1["most"], 7);
+    assert_eq!(get(address, "/v1/calls?limit=many", "").await.0, 400);
+    assert_eq!(get(address, "/v1/calls/order%2F17", "").await, (200, json!({ "call": "order/17" })));
+    assert_eq!(get(address, "/v1/calls/other", "").await.0, 404);
+    let (status, text) = ask(address, "GET /metrics HTTP/1.1\r\nHost: localhost").await;
+    assert_eq!((status, text.as_str()), (200, "cardea_sessions 3\n"));
 }
 
 #[tokio::test]
@@ -79,7 +103,10 @@ async fn a_token_guards_all_but_yes_and_no() {
         ("\r\nAuthorization: Bearer s3cret", 200),
         ("\r\nauthorization: bearer s3cret", 200),
     ] {
-        assert_eq!(get(address, "/status", headers).await.0, expected, "{headers}");
+        for path in ["/status", "/metrics", "/v1/calls"] {
+            let request = format!("GET {path} HTTP/1.1\r\nHost: localhost{headers}");
+            assert_eq!(ask(address, &request).await.0, expected, "{path} {headers}");
+        }
     }
     let (_, body) = get(address, "/readyz", "\r\nAuthorization: Bearer s3cret").await;
     assert_eq!(body["servers"][0]["name"], "git");

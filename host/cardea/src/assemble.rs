@@ -94,7 +94,7 @@ pub(crate) async fn assemble(
     let registry = registry(plan, &endpoints, &mut report);
     let (Some(registry), true) = (registry, report.is_empty()) else { return Err(report) };
     let placed = stages.iter().map(placed).collect();
-    let chain = Chain::new(placed, number, Arc::clone(&parts.recorder));
+    let chain = Chain::new(placed, number, Arc::clone(&parts.recorder)).watched_by(Arc::clone(&parts.watch) as _);
     let directories = directories(plan, &registry);
     let generation = Generation { number, chain: Arc::new(chain), endpoints: directories };
     Ok(Built { generation: Arc::new(generation), plan: plan.clone(), stages, registry, endpoints })

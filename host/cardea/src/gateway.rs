@@ -7,7 +7,8 @@ use arc_swap::ArcSwap;
 use cardea_chain::{Record, Recorder};
 use cardea_egress::Egress;
 use cardea_ledger::Journal;
-use cardea_listen::Generation;
+use cardea_listen::{Gauges, Generation};
+use cardea_observe::{Keep, Watch};
 use cardea_plugin::{Engine, EngineSettings};
 use cardea_state::Memory;
 use futures_util::future::BoxFuture;
@@ -24,6 +25,10 @@ pub(crate) struct Parts {
     pub(crate) memory: Arc<Memory>,
     /// Takes the records of calls.
     pub(crate) recorder: Arc<dyn Recorder>,
+    /// Counts calls and keeps the recent ones.
+    pub(crate) watch: Arc<Watch>,
+    /// What can be read off the listener.
+    pub(crate) gauges: Arc<Gauges>,
     egress: OnceLock<Option<Arc<Egress>>>,
 }
 
@@ -33,7 +38,20 @@ impl Parts {
         let cache_dir = Some(manifest.data().join("code"));
         let engine = Engine::new(EngineSettings { cache_dir, ..EngineSettings::default() })
             .map_err(|error| Failure::unavailable(format!("cannot start the wasm engine: {error}")))?;
-        Ok(Self { engine, memory: Arc::new(Memory::default()), recorder, egress: OnceLock::new() })
+        // Without an admin listener nobody could ask for what is kept.
+        let admin = manifest.plan.admin.as_ref();
+        let keep = admin.map_or(Keep { calls: 0, bytes: 0 }, |admin| Keep {
+            calls: admin.recent_calls,
+            bytes: admin.recent_bytes.bytes(),
+        });
+        Ok(Self {
+            engine,
+            memory: Arc::new(Memory::default()),
+            recorder,
+            watch: Arc::new(Watch::new(keep)),
+            gauges: Arc::default(),
+            egress: OnceLock::new(),
+        })
     }
 
     /// The way out for plugins, made when the first stage may use it: reading the roots of trust takes its time.

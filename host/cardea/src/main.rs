@@ -7,6 +7,7 @@ mod gateway;
 mod inspect;
 mod log;
 mod manifest;
+mod metrics;
 mod plan;
 mod reload;
 mod serve;

@@ -57,7 +57,8 @@ async fn serve(path: PathBuf, manifest: Manifest) -> Result<(), Failure> {
     tasks.spawn(follow);
     tasks.spawn(deliver::follow(Arc::clone(&gateway), manifest.data().to_path_buf(), shutdown.clone()));
     tasks.spawn(stop_on_signal(signals.terminate, signals.interrupt, shutdown.clone()));
-    let settings = settings(listen, bound.address(), certificate.as_ref())?;
+    let gauges = Arc::clone(&gateway.parts.gauges);
+    let settings = cardea_listen::Settings { gauges, ..settings(listen, bound.address(), certificate.as_ref())? };
     bound.serve(settings, Arc::clone(&gateway.serving), shutdown).await;
     while tasks.join_next().await.is_some() {}
     gateway.built().close().await;
@@ -102,6 +103,7 @@ fn settings(
         origins,
         tls,
         public_url: plan.public_url.as_ref().map(ToString::to_string),
+        gauges: Arc::default(),
         limits: cardea_listen::Limits {
             max_body: limits.max_body_bytes.bytes(),
             header_timeout: limits.header_timeout,

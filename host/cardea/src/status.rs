@@ -10,7 +10,7 @@ use cardea_registry::Fare;
 use serde_json::{Value, json};
 
 use crate::gateway::Gateway;
-use crate::source;
+use crate::{metrics, source};
 
 /// The status of a gateway. It holds the gateway weakly: looking at it does not keep it alive.
 pub(crate) fn of(gateway: &Arc<Gateway>) -> Arc<dyn Status> {
@@ -54,6 +54,18 @@ impl Status for OfGateway {
             "stages": stages,
             "journal": { "lost": gateway.journal.lost() },
         })
+    }
+
+    fn calls(&self, most: usize) -> Value {
+        json!({ "calls": self.0.upgrade().map_or_else(Vec::new, |gateway| gateway.parts.watch.calls(most)) })
+    }
+
+    fn call(&self, id: &str) -> Option<Value> {
+        self.0.upgrade()?.parts.watch.call(id)
+    }
+
+    fn metrics(&self) -> String {
+        self.0.upgrade().map_or_else(String::new, |gateway| metrics::page(&gateway))
     }
 }
 

@@ -6,8 +6,8 @@ use tokio::time::Instant;
 
 use crate::record::Trail;
 use crate::{
-    Call, CallId, Credential, Fault, FaultKind, Finding, Hook, HookFault, HookFaultKind, Matcher, Recorder, Refusal,
-    RefusalKind, Reply, Role, Side, Stage, Step, Subject,
+    Call, CallId, Credential, Fault, FaultKind, Finding, Hook, HookFault, HookFaultKind, Matcher, Observer, Recorder,
+    Refusal, RefusalKind, Reply, Role, Side, Stage, Step, Subject,
 };
 
 /// The stages of one generation. Immutable: a reload builds another one.
@@ -15,6 +15,7 @@ pub struct Chain {
     pub(crate) stages: Vec<Placed>,
     pub(crate) generation: u64,
     pub(crate) recorder: Option<Arc<dyn Recorder>>,
+    pub(crate) observer: Option<Arc<dyn Observer>>,
 }
 
 /// A stage with the manifest's word on when it is asked and what its failure means.
@@ -53,7 +54,18 @@ impl Chain {
     /// A chain of stages in manifest order. `recorder` is used only if one of them holds the journal grant.
     pub fn new(stages: Vec<Placed>, generation: u64, recorder: Arc<dyn Recorder>) -> Self {
         let keeps_journal = stages.iter().any(|placed| placed.stage.keeps_journal());
-        Self { stages, generation, recorder: keeps_journal.then_some(recorder) }
+        Self { stages, generation, recorder: keeps_journal.then_some(recorder), observer: None }
+    }
+
+    /// The same chain, watched.
+    #[must_use]
+    pub fn watched_by(self, observer: Arc<dyn Observer>) -> Self {
+        Self { observer: Some(observer), ..self }
+    }
+
+    /// Whether somebody hears of the stages' words.
+    pub(crate) fn is_heard(&self) -> bool {
+        self.recorder.is_some() || self.observer.is_some()
     }
 
     /// Number of the generation.
@@ -83,19 +95,19 @@ impl Chain {
             let found = placed.stage.authenticate(credential).await;
             let step = Step::of(placed, Hook::Authenticate, started);
             let mut note = |step| {
-                if self.recorder.is_some() {
+                if self.is_heard() {
                     steps.push(step);
                 }
             };
             match found {
                 Ok(done) => match done.verdict {
-                    Finding::None => note(step.word("none")),
+                    Finding::None => note(step.at(done.effects.cost).word("none")),
                     Finding::Subject(subject) => {
-                        note(step.word("subject"));
+                        note(step.at(done.effects.cost).word("subject"));
                         return Ok(Arc::from(subject));
                     }
                     Finding::Refuse(refusal) => {
-                        note(step.refuse(&refusal));
+                        note(step.at(done.effects.cost).refuse(&refusal));
                         tracing::info!(stage = %placed.stage.name(), reason = refusal.reason, "credential refused");
                         return Err(refusal);
                     }
@@ -117,7 +129,7 @@ impl Chain {
 
     /// Records an exchange that room 2 refused. There is no call yet, and still one record.
     pub async fn record_refused(&self, call: &Arc<Call>, admitted: Vec<Step>, refusal: &Refusal) {
-        let trail = Trail::new(call, self.generation, self.recorder.clone(), admitted);
+        let trail = Trail::new(call, self, admitted);
         trail.finish(&Reply::refused(refusal.clone())).await;
     }
 }

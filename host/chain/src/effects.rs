@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::Condition;
+use crate::{Condition, Cost};
 
 /// The effects of one hook, collected while it runs and committed by the corridor afterwards.
 #[derive(Default)]
@@ -26,6 +26,8 @@ pub struct Effects {
     pub includes: Vec<Include>,
     /// Values of the stage's own for the journal: key, JSON.
     pub notes: Vec<(String, String)>,
+    /// What the hook took; it counts in any case.
+    pub cost: Cost,
     /// Things given back when the call ends, however it ends: their `Drop` does it.
     pub held: Vec<Box<dyn Any + Send + Sync>>,
 }

@@ -8,6 +8,7 @@
 mod ask;
 mod call;
 mod chain;
+mod cost;
 mod effects;
 mod exchange;
 mod fault;
@@ -20,7 +21,9 @@ mod redaction;
 mod refusal;
 mod reply;
 mod stage;
+mod step;
 mod subject;
+mod trace;
 mod upstream;
 mod walk;
 mod wording;
@@ -28,6 +31,7 @@ mod wording;
 pub use ask::{Answered, Ask};
 pub use call::{Call, CallId, Client, Deadline};
 pub use chain::{Admission, Chain, OnError, Placed};
+pub use cost::{Cost, HostCalls, Import, Origination};
 pub use effects::{Document, Effects, Include, Scratch, Treatment};
 pub use exchange::{Answerer, Event, Exchange, Outlet};
 pub use fault::{Fault, FaultKind, Side};
@@ -35,13 +39,15 @@ pub use list::{Hints, Item, ItemKind, Listing};
 pub use listener::{ClientSession, Listener};
 pub use matching::Matcher;
 pub use obligation::{Condition, Duties, Duty};
-pub use record::{Entry, Record, Recorder, Step};
+pub use record::{Entry, Record, Recorder};
 pub use refusal::{Form, Refusal, RefusalKind};
 pub use reply::{Answer, Origin, Reply};
 pub use stage::{
     CallVerdict, Candidate, Choice, Done, Finding, Hook, HookFault, HookFaultKind, HookFuture, HookResult, Hooks,
     ReplyVerdict, Role, Stage,
 };
+pub use step::Step;
 pub use subject::{Credential, Peer, Subject};
+pub use trace::{End, Observer, Trace};
 pub use upstream::{Directory, Endpoint, Health, Load, Place, Target, Upstream};
 pub use wording::{Wording, code};

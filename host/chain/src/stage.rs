@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
-use crate::{Call, Credential, Effects, Listing, Refusal, Reply, Subject};
+use crate::{Call, Cost, Credential, Effects, Listing, Refusal, Reply, Subject};
 
 /// One stage of a chain. Every hook has a default that changes nothing; the corridor asks [`Stage::hooks`] first and
 /// calls only what is there.
@@ -88,12 +88,19 @@ pub struct HookFault {
     pub kind: HookFaultKind,
     /// For the operator.
     pub inside: String,
+    /// What the hook took until then.
+    pub cost: Cost,
 }
 
 impl HookFault {
+    /// A hook that was stopped.
+    pub fn new(kind: HookFaultKind, inside: impl Into<String>) -> Self {
+        Self { kind, inside: inside.into(), cost: Cost::default() }
+    }
+
     /// A hook whose answer makes no sense.
     pub fn bad_answer(inside: impl Into<String>) -> Self {
-        Self { kind: HookFaultKind::BadAnswer, inside: inside.into() }
+        Self::new(HookFaultKind::BadAnswer, inside)
     }
 }
 

@@ -12,8 +12,8 @@ use tokio::time::{Instant, timeout_at};
 use crate::record::Trail;
 use crate::wording::tool_result;
 use crate::{
-    Answer, Call, CallVerdict, Candidate, Chain, Effects, Endpoint, Event, Exchange, Fault, FaultKind, Hook, HookFault,
-    ItemKind, Listing, Outlet, Placed, Refusal, Reply, ReplyVerdict, Side, Step, Target,
+    Answer, Call, CallVerdict, Candidate, Chain, Cost, Effects, Endpoint, Event, Exchange, Fault, FaultKind, Hook,
+    HookFault, ItemKind, Listing, Outlet, Placed, Refusal, Reply, ReplyVerdict, Side, Step, Target,
 };
 
 /// Items per `on-list` call; more come in further calls.
@@ -26,7 +26,7 @@ impl Chain {
         let mut walk = Walk {
             chain: self,
             outlet,
-            trail: Trail::new(&call, self.generation, self.recorder.clone(), admitted),
+            trail: Trail::new(&call, self, admitted),
             call,
             held: Vec::new(),
             aside: Vec::new(),
@@ -111,7 +111,7 @@ impl Walk<'_> {
                     None => continue,
                 },
             };
-            let step = Step::of(placed, Hook::Call, started);
+            let step = Step::of(placed, Hook::Call, started).at(done.effects.cost);
             match done.verdict {
                 CallVerdict::Pass => {
                     if let Err(refusal) = self.commit(placed, done.effects, step) {
@@ -193,7 +193,7 @@ impl Walk<'_> {
             let started = Instant::now();
             match placed.stage.choose(&self.call, &candidates).await {
                 Ok(done) => {
-                    let step = Step::of(placed, Hook::Route, started).word("choose");
+                    let step = Step::of(placed, Hook::Route, started).at(done.effects.cost).word("choose");
                     self.commit_but_edits(placed, done.effects, step);
                     let first = done.verdict.order.iter().find_map(|id| endpoints.iter().find(|e| e.facts.id == *id));
                     return first.ok_or_else(|| no_endpoint(placed.stage.name()));
@@ -223,7 +223,7 @@ impl Walk<'_> {
             let started = Instant::now();
             match placed.stage.judge_reply(&self.call, &reply).await {
                 Ok(mut done) => {
-                    let step = Step::of(placed, Hook::Reply, started);
+                    let step = Step::of(placed, Hook::Reply, started).at(done.effects.cost);
                     let edited = done.effects.reply.take();
                     match done.verdict {
                         ReplyVerdict::Pass => {
@@ -291,10 +291,13 @@ impl Walk<'_> {
 
     async fn keep(&mut self, placed: &Placed, listing: &Arc<Listing>, keep: &mut [bool]) -> Result<(), Fault> {
         let started = Instant::now();
-        let mut answers = Vec::with_capacity(keep.len());
+        let (mut answers, mut cost) = (Vec::with_capacity(keep.len()), Cost::default());
         for batch in Listing::batches(listing, LIST_BATCH) {
             match placed.stage.keep(&self.call, &batch).await {
-                Ok(done) if done.verdict.len() == batch.items.len() => answers.extend(done.verdict),
+                Ok(done) if done.verdict.len() == batch.items.len() => {
+                    cost.add(&done.effects.cost);
+                    answers.extend(done.verdict);
+                }
                 Ok(done) => {
                     let (given, wanted) = (done.verdict.len(), batch.items.len());
                     let fault = HookFault::bad_answer(format!("{given} answers for {wanted} items"));
@@ -304,7 +307,7 @@ impl Walk<'_> {
             }
         }
         keep.iter_mut().zip(answers).for_each(|(kept, answer)| *kept &= answer);
-        self.trail.step(Step::of(placed, Hook::List, started).word("keep"));
+        self.trail.step(Step::of(placed, Hook::List, started).at(cost).word("keep"));
         Ok(())
     }
 

@@ -96,7 +96,7 @@ async fn anything_but_a_pass_of_the_changed_arguments_refuses() {
             (false, "refuse") => Ok(CallVerdict::Refuse(Refusal::new(RefusalKind::Invalid, "no", "because")).into()),
             (false, "answer") => Ok(CallVerdict::Answer("{}".into()).into()),
             (false, "more") => passed(&[("approval", "{}")]),
-            (false, _) => Err(HookFault { kind: HookFaultKind::Trap, inside: "boom".into() }),
+            (false, _) => Err(HookFault::new(HookFaultKind::Trap, "boom")),
         };
         let reply = story.call(vec![story.stage("policy").calls(judged)]).await;
         assert!(reply.is_error() && !story.asked_server(), "{second}");

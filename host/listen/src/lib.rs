@@ -41,4 +41,4 @@ pub mod tls;
 
 pub use bind::{Bound, bind};
 pub use limits::Limits;
-pub use settings::{Generation, Settings};
+pub use settings::{Gauges, Generation, Settings};

@@ -90,6 +90,11 @@ impl Sessions {
         Self { open: DashMap::new(), places, keeping: Keeping::new(limits) }
     }
 
+    /// How many are open.
+    pub(crate) fn count(&self) -> usize {
+        self.open.len()
+    }
+
     /// Room for one more, if there is any.
     pub(crate) fn place(&self) -> Option<Place> {
         Arc::clone(&self.places).try_acquire_owned().ok().map(|_permit| Place { _permit })

@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 
 use cardea_chain::{Chain, Directory};
 
 use crate::Limits;
+use crate::front::Front;
 
 /// What holds from the start of a listener to its end.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +23,24 @@ pub struct Settings {
     pub limits: Limits,
     /// The URL under which clients know the gateway, up to the path of an endpoint, if a proxy stands before it.
     pub public_url: Option<String>,
+    /// What can be read off the listener once it serves.
+    pub gauges: Arc<Gauges>,
+}
+
+/// Numbers of a listener, as they are now.
+#[derive(Debug, Default)]
+pub struct Gauges(OnceLock<Weak<Front>>);
+
+impl Gauges {
+    /// Sessions that are open.
+    pub fn sessions(&self) -> usize {
+        self.0.get().and_then(Weak::upgrade).map_or(0, |front| front.sessions.count())
+    }
+
+    /// A listener begins to serve; of several with these gauges only the first is read.
+    pub(crate) fn read(&self, front: &Arc<Front>) {
+        let _ = self.0.set(Arc::downgrade(front));
+    }
 }
 
 /// What a published manifest serves. Swapped whole; an exchange keeps the one it began with.

@@ -239,14 +239,17 @@ impl WasmStage {
             Ok(answer) => answer,
             Err(stopped) => match Box::pin(self.again(&mut lease, stopped, visit, input, hook)).await {
                 Ok(answer) => answer,
-                Err(fault) => return Err(self.failed(pass, fault)),
+                Err(fault) => return Err(self.failed(pass, HookFault { cost: lease.spent(), ..fault })),
             },
         };
         pass.returned();
         let ended = Instant::now();
         // The hook returned, so the instance is whole even if the answer makes no sense.
         let effects = lease.end(ended);
-        let verdict = read(answer).inspect_err(|fault| self.outcomes.failed(fault.kind))?;
+        let verdict = read(answer).map_err(|fault| {
+            self.outcomes.failed(fault.kind);
+            HookFault { cost: effects.cost, ..fault }
+        })?;
         self.outcomes.returned(verdict.word(), ended - started);
         Ok(Done { verdict, effects })
     }

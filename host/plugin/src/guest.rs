@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cardea_chain::{Call, Credential, Effects, Hook, Listing, Reply, Role};
+use cardea_chain::{Call, Cost, Credential, Effects, Hook, HostCalls, Import, Listing, Reply, Role};
 use cardea_egress::Outlet;
 use wasmtime::ResourceLimiter;
 use wasmtime_wasi::{ResourceTable, WasiCtx, WasiCtxView, WasiView};
@@ -110,13 +110,16 @@ pub(crate) struct Guest {
     pub(crate) memory: Memory,
     /// Epoch ticks the hook may still compute.
     pub(crate) ticks: u64,
+    /// Those it had when it began.
+    budget: u64,
+    host_calls: HostCalls,
     /// Whether the ticker beats for it.
     running: bool,
     pub(crate) log_lines: u32,
     pub(crate) outgoing: Outgoing,
     /// Whether the hook has used something that is still changed when the hook is undone.
     reached_out: bool,
-    host_calls: u32,
+    host_calls_left: u32,
     document: Option<Bytes>,
     now_ms: Option<u64>,
     output: Output,
@@ -136,11 +139,13 @@ impl Guest {
             effects: Effects::default(),
             memory: Memory { held: 0, most: memory },
             ticks: 0,
+            budget: 0,
+            host_calls: HostCalls::default(),
             running: false,
             log_lines: 0,
             outgoing: Outgoing::default(),
             reached_out: false,
-            host_calls: 0,
+            host_calls_left: 0,
             document: None,
             now_ms: None,
             output,
@@ -155,11 +160,13 @@ impl Guest {
             self.facts.ticker.enter();
         }
         let on_path = visit.hook.is_some_and(|hook| hook != Hook::Record);
-        self.host_calls = if on_path { HOST_CALLS } else { HOST_CALLS_OFF_PATH };
+        self.host_calls_left = if on_path { HOST_CALLS } else { HOST_CALLS_OFF_PATH };
         self.log_lines = LOG_LINES;
         self.outgoing = Outgoing::default();
         self.reached_out = false;
         self.ticks = ticks;
+        self.budget = ticks;
+        self.host_calls = HostCalls::default();
         self.now_ms = None;
         self.document = None;
         self.output.begin();
@@ -171,7 +178,18 @@ impl Guest {
         self.rest();
         self.visit = Visit::default();
         self.document = None;
+        self.effects.cost = self.cost();
         std::mem::take(&mut self.effects)
+    }
+
+    /// What the hook has taken so far.
+    pub(crate) fn cost(&self) -> Cost {
+        Cost {
+            host_calls: self.host_calls,
+            cpu_ticks: u32::try_from(self.budget.saturating_sub(self.ticks)).unwrap_or(u32::MAX),
+            generation: self.facts.generation,
+            ..Cost::default()
+        }
     }
 
     fn rest(&mut self) {
@@ -181,9 +199,10 @@ impl Guest {
     }
 
     /// Counts one import.
-    pub(crate) fn charge(&mut self) -> wasmtime::Result<()> {
-        match self.host_calls.checked_sub(1) {
-            Some(left) => self.host_calls = left,
+    pub(crate) fn charge(&mut self, import: Import) -> wasmtime::Result<()> {
+        self.host_calls.count(import);
+        match self.host_calls_left.checked_sub(1) {
+            Some(left) => self.host_calls_left = left,
             None => wasmtime::bail!("more host calls than a hook may make"),
         }
         Ok(())

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use cardea_chain::{HookFault, HookFaultKind};
+use cardea_chain::{HookFault, HookFaultKind, Origination};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, sleep, timeout_at};
@@ -79,21 +79,18 @@ impl Pool {
         if left == 0 && self.spares() > 0 {
             self.refill();
         }
-        let idle = match warm {
-            Some(idle) => idle,
-            None => Box::pin(self.start_on_path()).await?,
+        let (idle, from) = match warm {
+            Some(idle) => (idle, Origination::Warm),
+            None => (Box::pin(self.start_on_path()).await?, Origination::Fresh),
         };
-        Ok(Lease::new(self, place, idle))
+        Ok(Lease::new(self, place, idle, from))
     }
 
     async fn wait(&self, deadline: Instant) -> Result<SemaphorePermit<'_>, HookFault> {
         self.counters.waits.add(1);
         match timeout_at(deadline, self.places.acquire()).await {
             Ok(Ok(place)) => Ok(place),
-            _ => Err(HookFault {
-                kind: HookFaultKind::Busy,
-                inside: "no instance came free before the call's deadline".to_owned(),
-            }),
+            _ => Err(HookFault::new(HookFaultKind::Busy, "no instance came free before the call's deadline")),
         }
     }
 
@@ -236,7 +233,7 @@ impl Pool {
     fn failed(&self, fault: StartFault) -> HookFault {
         let fault = match fault {
             StartFault::Refused(why) => {
-                HookFault { kind: HookFaultKind::Trap, inside: format!("a further instance did not start: {why}") }
+                HookFault::new(HookFaultKind::Trap, format!("a further instance did not start: {why}"))
             }
             StartFault::Failed(stopped) => stopped.fault,
         };

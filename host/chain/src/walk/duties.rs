@@ -76,9 +76,11 @@ impl Walk<'_> {
             let step = Step::of(placed, Hook::Call, started);
             match judged {
                 Ok(done) if done.verdict == CallVerdict::Pass && self.knows_all(placed, &done.effects) => {
+                    let step = step.at(done.effects.cost);
                     self.trail.step(step.because("again, after a condition changed the arguments".to_owned()));
                 }
                 Ok(done) => {
+                    let step = step.at(done.effects.cost);
                     let refusal = match done.verdict {
                         CallVerdict::Refuse(refusal) => refusal,
                         CallVerdict::Pass => *unmet(placed.stage.name(), "judged again, it set other conditions"),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use cardea_chain::Import;
 use cardea_egress::EgressFault;
 use cardea_grant::Target;
 use futures_util::future::join_all;
@@ -21,14 +22,14 @@ const CLOSE: &[u8] = b"}}";
 
 impl Host for Guest {
     async fn send(&mut self, request: Request) -> Result<Result<Response, HostError>> {
-        self.charge()?;
+        self.charge(Import::Http)?;
         let mut answers = self.exchange(vec![request]).await;
         Ok(answers.pop().unwrap_or(Err(HostError::Busy)))
     }
 
     async fn send_many(&mut self, requests: Vec<Request>) -> Result<Vec<Result<Response, HostError>>> {
         for _ in &requests {
-            self.charge()?;
+            self.charge(Import::Http)?;
         }
         if requests.len() > MOST_AT_ONCE {
             return Ok(requests.iter().map(|_| Err(HostError::TooLarge)).collect());

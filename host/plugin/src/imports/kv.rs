@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use cardea_chain::Import;
 use cardea_state::{Quota, Space};
 use wasmtime::Result;
 
@@ -67,7 +68,7 @@ impl Host for Guest {
 
 impl Guest {
     fn kv(&mut self) -> Result<(Arc<dyn cardea_state::Kv>, Keys, u64)> {
-        self.charge()?;
+        self.charge(Import::Kv)?;
         let now_ms = self.now_ms();
         let allowed = self.facts.allowed.scope.kv.unwrap_or_default();
         let none = Quota::default();

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use cardea_chain::Import;
 use wasmtime::Result;
 
 use super::host_error;
@@ -48,7 +49,7 @@ impl Host for Guest {
 
 impl Guest {
     fn limiter(&mut self) -> Result<(Arc<dyn cardea_state::Limiter>, String, u64)> {
-        self.charge()?;
+        self.charge(Import::Limiter)?;
         let now_ms = self.now_ms();
         Ok((Arc::clone(&self.facts.capabilities.limiter), self.namespace(), now_ms))
     }

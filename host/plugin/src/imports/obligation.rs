@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cardea_chain::{Condition, Hook, Role};
+use cardea_chain::{Condition, Hook, Import, Role};
 use wasmtime::Result;
 
 use crate::bindings::cardea::plugin::obligation::{Duty, Host};
@@ -11,12 +11,12 @@ use crate::guest::Guest;
 
 impl Host for Guest {
     fn add(&mut self, kind: String, json: String) -> Result<Result<u32, HostError>> {
-        self.charge()?;
+        self.charge(Import::Obligation)?;
         Ok(self.add_condition(kind, json))
     }
 
     fn pending(&mut self) -> Result<Vec<Duty>> {
-        self.charge()?;
+        self.charge(Import::Obligation)?;
         let duties = self.visit.call.as_ref().map(|call| &call.duties);
         let open = duties.into_iter().flat_map(cardea_chain::Duties::open);
         let before =
@@ -27,7 +27,7 @@ impl Host for Guest {
     }
 
     fn fulfil(&mut self, id: u32) -> Result<Result<(), HostError>> {
-        self.charge()?;
+        self.charge(Import::Obligation)?;
         Ok(self.fulfil_duty(id))
     }
 }

@@ -1,7 +1,7 @@
 //! `reply`: the reply to the current call, and edits of it.
 
 use bytes::Bytes;
-use cardea_chain::{Answer, Hook, Origin, Role};
+use cardea_chain::{Answer, Hook, Import, Origin, Role};
 use wasmtime::Result;
 
 use crate::bindings::cardea::plugin::reply::{Host, Producer};
@@ -11,7 +11,7 @@ use crate::guest::{Action, Guest, RESULT};
 
 impl Host for Guest {
     fn origin(&mut self) -> Result<Producer> {
-        self.charge()?;
+        self.charge(Import::Reply)?;
         Ok(match self.visit.reply.as_ref().map(|reply| reply.origin) {
             Some(Origin::Stage) => Producer::Stage,
             Some(Origin::House) => Producer::House,
@@ -20,7 +20,7 @@ impl Host for Guest {
     }
 
     fn is_error(&mut self) -> Result<bool> {
-        self.charge()?;
+        self.charge(Import::Reply)?;
         Ok(self.visit.reply.as_ref().is_some_and(|reply| reply.is_error()))
     }
 
@@ -35,24 +35,24 @@ impl Host for Guest {
     }
 
     fn size(&mut self) -> Result<u64> {
-        self.charge()?;
+        self.charge(Import::Reply)?;
         Ok(self.document().len() as u64)
     }
 
     fn get(&mut self, pointer: String) -> Result<Option<String>> {
-        self.charge()?;
+        self.charge(Import::Reply)?;
         Ok(self.read_reply(&pointer, documents::get))
     }
 
     fn get_many(&mut self, pointers: Vec<String>) -> Result<Vec<Option<String>>> {
         for _ in &pointers {
-            self.charge()?;
+            self.charge(Import::Reply)?;
         }
         Ok(pointers.iter().map(|pointer| self.read_reply(pointer, documents::get)).collect())
     }
 
     fn text(&mut self, pointer: String) -> Result<Option<String>> {
-        self.charge()?;
+        self.charge(Import::Reply)?;
         Ok(self.read_reply(&pointer, documents::text))
     }
 
@@ -65,7 +65,7 @@ impl Host for Guest {
     }
 
     fn texts(&mut self, cursor: u32) -> Result<TextPage> {
-        self.charge()?;
+        self.charge(Import::Reply)?;
         let mut page = documents::texts(&self.document(), cursor);
         page.leaves.retain(|leaf| self.facts.allowed.read.covers_reply(&leaf.pointer));
         Ok(page)
@@ -89,7 +89,7 @@ impl Guest {
         action: Action,
         edit: impl FnOnce(Bytes) -> Result<Bytes, HostError>,
     ) -> Result<Result<(), HostError>> {
-        self.charge()?;
+        self.charge(Import::Reply)?;
         if let Err(denied) = self.may_edit_reply(pointers) {
             return Ok(Err(denied));
         }
