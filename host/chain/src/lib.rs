@@ -19,6 +19,7 @@ mod refusal;
 mod reply;
 mod stage;
 mod subject;
+mod under_way;
 mod upstream;
 mod walk;
 mod wording;
