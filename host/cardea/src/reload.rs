@@ -34,6 +34,7 @@ use self::run::Outcome;
 use crate::assemble::{Built, Kept, LoadedStage};
 use crate::gateway::Gateway;
 use crate::plan;
+use crate::watch::Watch;
 
 /// Starts the reconciler and what asks it from outside; both stop with the gateway.
 pub(crate) fn follow(
@@ -44,8 +45,10 @@ pub(crate) fn follow(
     shutdown: CancellationToken,
     tasks: &mut JoinSet<()>,
 ) {
-    let (watched, watching) = watch::channel(triggers::files(&path, &gateway.built().plan));
-    tasks.spawn(triggers::follow(Arc::clone(&gateway), watching, hangup, shutdown.clone()));
+    let files = triggers::files(&path, &gateway.built().plan);
+    let watch = Watch::new(files.clone());
+    let (watched, watching) = watch::channel(files);
+    tasks.spawn(triggers::follow(Arc::clone(&gateway), watch, watching, hangup, shutdown.clone()));
     let reconciler =
         Reconciler { path, gateway, certificate, watched, kept: None, probation: None, rejected: None, shutdown };
     tasks.spawn(reconciler.work());

@@ -43,18 +43,18 @@ async fn serve(path: PathBuf, manifest: Manifest) -> Result<(), Failure> {
         Some(plan) => Some(open_admin(plan).await?),
         None => None,
     };
-    // Whoever reads "serving" may send a signal at once.
+    // Whoever reads "serving" may send a signal at once, or change a file.
     let signals =
         Signals::listen().map_err(|error| Failure::unavailable(format!("cannot listen for signals: {error}")))?;
-    announce(bound.address(), certificate.is_some(), admin.as_ref().map(cardea_admin::Bound::address), &gateway);
     plan::remember(&manifest.plan, &manifest.source);
     control::remember(&manifest.plan, admin.as_ref().map(cardea_admin::Bound::address));
-
     let mut tasks = tokio::task::JoinSet::new();
+    reload::follow(path, Arc::clone(&gateway), certificate.clone(), signals.hangup, shutdown.clone(), &mut tasks);
+    announce(bound.address(), certificate.is_some(), admin.as_ref().map(cardea_admin::Bound::address), &gateway);
+
     if let Some(admin) = admin {
         tasks.spawn(admin.serve(status::of(&gateway), operate::of(&gateway), shutdown.clone()));
     }
-    reload::follow(path, Arc::clone(&gateway), certificate.clone(), signals.hangup, shutdown.clone(), &mut tasks);
     tasks.spawn(deliver::follow(Arc::clone(&gateway), manifest.data().to_path_buf(), shutdown.clone()));
     tasks.spawn(stop_on_signal(signals.terminate, signals.interrupt, shutdown.clone()));
     let settings = settings(listen, bound.address(), certificate.as_ref())?;
