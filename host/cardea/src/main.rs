@@ -2,12 +2,14 @@
 
 mod assemble;
 mod check;
+mod control;
 mod deliver;
 mod gateway;
 mod inspect;
 mod log;
 mod manifest;
 mod metrics;
+mod operate;
 mod plan;
 mod reload;
 mod serve;
@@ -21,6 +23,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::control::Wish;
 
 /// A call makes many small allocations on one thread and frees some on another. glibc spends a quarter of the gateway's
 /// own time on them; mimalloc is as fast and keeps more memory after a burst (docs/decisions/0007).
@@ -43,6 +47,12 @@ enum Command {
     Check(ManifestArguments),
     /// Show what a reload would change, compared with what was last served.
     Plan(ManifestArguments),
+    /// Let the gateway that runs read its manifest again, now.
+    Reload(ControlArguments),
+    /// Show what the gateway that runs serves, and what it served before.
+    Generations(ControlArguments),
+    /// Let the gateway that runs serve again what it served before.
+    Rollback(ControlArguments),
     /// Look at plugins.
     #[command(subcommand)]
     Plugin(PluginCommand),
@@ -62,6 +72,16 @@ struct ManifestArguments {
     manifest: PathBuf,
 }
 
+#[derive(clap::Args)]
+struct ControlArguments {
+    /// The manifest of the gateway; its `[admin]` says where it is reached.
+    #[arg(long, short, default_value = "cardea.toml")]
+    manifest: PathBuf,
+    /// Print what the gateway answers, as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
 #[derive(Subcommand)]
 enum PluginCommand {
     /// Show a component's hooks, imports, size and digest.
@@ -78,6 +98,9 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => serve::run(&arguments.manifest),
         Command::Check(arguments) => check::run(&arguments.manifest),
         Command::Plan(arguments) => plan::run(&arguments.manifest),
+        Command::Reload(arguments) => control::run(&arguments.manifest, arguments.json, Wish::Reload),
+        Command::Generations(arguments) => control::run(&arguments.manifest, arguments.json, Wish::Generations),
+        Command::Rollback(arguments) => control::run(&arguments.manifest, arguments.json, Wish::RollBack),
         Command::Plugin(PluginCommand::Inspect { plugin }) => inspect::run(&plugin),
         Command::Plugin(PluginCommand::List) => inspect::list(),
         Command::Schema => log::print(&format!("{:#}", cardea_config::schema())),
