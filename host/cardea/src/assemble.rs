@@ -7,13 +7,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use cardea_chain::{Chain, Directory, Endpoint, OnError, Placed, Role, Stage};
 use cardea_config::{
-    Isolation as IsolationPlan, OnError as OnErrorPlan, Plan, Problem, Report, ServerPlan, Source, StagePlan,
+    Isolation as IsolationPlan, OnError as OnErrorPlan, Plan, Prefix as PrefixPlan, Problem, RenamePlan, Report,
+    ServerPlan, Source, StagePlan, ViewPlan,
 };
 use cardea_listen::Generation;
 use cardea_plugin::{
     Capabilities, ConfigProblem, Engine, Inspection, Isolation, Limits, LoadError, StageSpec, WasmStage,
 };
-use cardea_registry::{Registry, Server};
+use cardea_registry::{Prefix, Registry, Rename, Server, View};
 use futures_util::future::join_all;
 
 use crate::gateway::Parts;
@@ -300,5 +301,26 @@ fn directories(plan: &Plan, registry: &Registry) -> HashMap<Arc<str>, Arc<dyn Di
     let all = (Arc::from(ALL_SERVERS), registry.all());
     let one = |name: &str| Some((Arc::from(one_server(name)), registry.one(name)?));
     let each = plan.servers.iter().filter_map(|server| one(&server.name));
-    each.chain([all]).collect()
+    let own = plan.views.iter().map(|plan| (Arc::from(plan.path.as_str()), registry.several(&view(plan))));
+    each.chain([all]).chain(own).collect()
+}
+
+/// An endpoint of the manifest as the registry takes it.
+fn view(plan: &ViewPlan) -> View {
+    let rename = |RenamePlan { server, native, name }: &RenamePlan| Rename {
+        server: server.as_str().into(),
+        native: native.clone(),
+        name: name.clone(),
+    };
+    View {
+        servers: plan.servers.iter().map(|name| name.as_str().into()).collect(),
+        prefix: match plan.prefix {
+            PrefixPlan::Always => Prefix::Always,
+            PrefixPlan::OnConflict => Prefix::OnConflict,
+            PrefixPlan::Never => Prefix::Never,
+        },
+        include: plan.include.clone(),
+        exclude: plan.exclude.clone(),
+        rename: plan.rename.iter().map(rename).collect(),
+    }
 }

@@ -96,8 +96,11 @@ fn coverage(plan: &Plan, stages: &[Examined], report: &mut Report) {
     let rights: Vec<Matcher> =
         stages.iter().filter(|stage| judges(&stage.inspection)).map(|s| matcher(&s.plan)).collect();
     let servers = plan.servers.iter().map(|server| (assemble::one_server(&server.name), Some(server.name.as_str())));
+    // A list of several servers is asked for at none of them, so that one server alone is behind none of these either.
+    let views = plan.views.iter().map(|view| (view.path.clone(), None));
     let bare: Vec<String> = std::iter::once((assemble::ALL_SERVERS.to_owned(), None))
         .chain(servers)
+        .chain(views)
         .filter(|(endpoint, server)| !rights.iter().any(|matcher| matcher.covers(endpoint, *server)))
         .map(|(endpoint, _)| format!("`{endpoint}`"))
         .collect();

@@ -3,10 +3,10 @@
 use std::fmt;
 
 use crate::Plan;
-use crate::plan::{ListenPlan, ServerPlan, StagePlan, Transport};
+use crate::plan::{ListenPlan, ServerPlan, StagePlan, Transport, ViewPlan};
 use crate::section::Section;
 
-/// What happens to one server or stage.
+/// What happens to one server, endpoint or stage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// It is new.
@@ -24,6 +24,8 @@ pub enum Change {
 pub struct PlanDiff {
     /// Every server of either plan: first those of the new one, in its order, then those that are gone.
     pub servers: Vec<(String, Change)>,
+    /// Every endpoint of the manifest's own of either plan, by its path, likewise.
+    pub views: Vec<(String, Change)>,
     /// Every stage of either plan, likewise.
     pub stages: Vec<(String, Change)>,
     /// Whether the stages that stay are passed in another order.
@@ -41,7 +43,7 @@ impl PlanDiff {
     pub fn is_empty(&self) -> bool {
         let kept = |items: &[(String, Change)]| items.iter().all(|(_, change)| *change == Change::Kept);
         let same = !self.reordered && !self.open && self.reload.is_empty() && self.restart.is_empty();
-        kept(&self.servers) && kept(&self.stages) && same
+        kept(&self.servers) && kept(&self.views) && kept(&self.stages) && same
     }
 }
 
@@ -53,6 +55,7 @@ pub fn diff(old: &Plan, new: &Plan) -> PlanDiff {
     };
     PlanDiff {
         servers: items(&old.servers, &new.servers, |server| &server.name, server),
+        views: items(&old.views, &new.views, |view| &view.path, view),
         stages: items(&old.stages, &new.stages, |stage| &stage.name, stage),
         reordered: shared(old, new) != shared(new, old),
         open: old.open != new.open,
@@ -67,6 +70,7 @@ impl fmt::Display for PlanDiff {
             return writeln!(f, "nothing changes");
         }
         show(f, "server", &self.servers)?;
+        show(f, "endpoint", &self.views)?;
         show(f, "stage", &self.stages)?;
         if self.reordered {
             writeln!(f, "~ stages: calls pass them in another order")?;
@@ -147,6 +151,16 @@ fn server(old: &ServerPlan, new: &ServerPlan) -> Vec<String> {
         "start-timeout": start_timeout,
     );
     transport.into_iter().chain(rest).collect()
+}
+
+fn view(old: &ViewPlan, new: &ViewPlan) -> Vec<String> {
+    changed!(old, new;
+        "servers": servers,
+        "include": include,
+        "exclude": exclude,
+        "rename": rename,
+        "prefix": prefix,
+    )
 }
 
 fn stage(old: &StagePlan, new: &StagePlan) -> Vec<String> {

@@ -32,11 +32,11 @@ mod units;
 
 pub use cardea_grant::{Grants, Secret};
 pub use diff::{Change, PlanDiff, diff};
-pub use manifest::{Isolation, Limits, Log, LogFormat, LogLevel, OnError, Protocol, Reload, SessionScope};
+pub use manifest::{Isolation, Limits, Log, LogFormat, LogLevel, OnError, Prefix, Protocol, Reload, SessionScope};
 pub use names::PluginSource;
 pub use plan::{
-    AdminPlan, AllowedOrigins, ChildPlan, EndpointPlan, HttpPlan, ListenPlan, MatchPlan, Plan, ServerPlan, StagePlan,
-    TlsPlan, Transport,
+    AdminPlan, AllowedOrigins, ChildPlan, EndpointPlan, HttpPlan, ListenPlan, MatchPlan, Plan, RenamePlan, ServerPlan,
+    StagePlan, TlsPlan, Transport, ViewPlan,
 };
 pub use reference::reference;
 pub use report::{Problem, Report};

@@ -11,7 +11,9 @@ use http::Uri;
 use crate::document::Document;
 use crate::grant::{KvGrant, Secrets};
 use crate::http_words::{Headers, Host, Origin};
-use crate::names::{AdminAddress, Argument, NotBuilt, Patterns, PluginSource, ServerName, StageName, Variables};
+use crate::names::{
+    AdminAddress, Argument, EndpointPath, NotBuilt, Patterns, PluginSource, ServerName, StageName, Variables,
+};
 use crate::section::{Form, Key, Required, Section, choices, section};
 use crate::units::Size;
 
@@ -34,6 +36,8 @@ section! {
         /// An MCP server behind the gateway; one `[[server]]` for each. It has exactly one of `command`, `url` and
         /// `[[server.endpoint]]`.
         server: Vec<Server> = [];
+        /// One more path where clients reach some of the servers, or some of what they have; one `[[endpoint]]` for each.
+        endpoint: Vec<View> = [];
         /// A plugin that calls pass through, in the order written here; one `[[stage]]` for each.
         stage: Vec<Stage> = [];
     }
@@ -237,6 +241,39 @@ section! {
         weight: u32 = 1, within 1 to 1000;
         /// Words for stages of role `route`, such as `region = "eu"`.
         labels: BTreeMap<String, String> = {};
+    }
+}
+
+section! {
+    /// One more path where clients reach some of the servers, or some of what they have; one `[[endpoint]]` for each. Beside it
+    /// there are always `/mcp` and `/servers/<name>/mcp`.
+    pub(crate) struct View {
+        /// The path, such as `/teams/search/mcp`.
+        path: Required<EndpointPath>;
+        /// The servers, of which an earlier one comes before a later one where both have the same name or URI. Default: all, in
+        /// the order of the manifest.
+        servers: Option<Vec<ServerName>>;
+        /// Patterns for `<server>/<name or URI>`, such as `git/read_*` or `wiki/https://wiki.example.com/*`: of tools, prompts,
+        /// resources and templates, only what fits one of them is there. Default: everything.
+        include: Option<Patterns>;
+        /// Patterns likewise: what fits one of them is not there.
+        exclude: Option<Patterns>;
+        /// Names of this endpoint's own for tools and prompts: `"git/log" = "history"`. Such an item has no other name here.
+        rename: BTreeMap<String, String> = {};
+        /// Whether names of tools and prompts carry their server, as in `git_log`.
+        prefix: Prefix = "always";
+    }
+}
+
+choices! {
+    /// Whether names of tools and prompts carry their server.
+    pub enum Prefix {
+        /// All do.
+        Always = "always",
+        /// Those do that an earlier server has too; the others may be called either way.
+        OnConflict = "on-conflict",
+        /// None does; what an earlier server has too is not there.
+        Never = "never",
     }
 }
 

@@ -55,6 +55,35 @@ impl Text for StageName {
     }
 }
 
+/// The path of an endpoint.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct EndpointPath(pub(crate) String);
+
+impl Text for EndpointPath {
+    const WORDS: &'static str = "path";
+    const HINT: &'static str = "write it like \"/teams/search/mcp\"";
+
+    fn parse(text: &str, _: &Path) -> Result<Self, String> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "-._~/".contains(c);
+        let mut segments = text.split('/').skip(1);
+        if !text.starts_with('/') || !text.chars().all(allowed) || segments.any(|part| matches!(part, "" | "." | ".."))
+        {
+            return Err("is not the path of an endpoint".into());
+        }
+        if text == "/mcp" || text == "/servers" || text.starts_with("/servers/") {
+            return Err("is a path the gateway has already".into());
+        }
+        if matches!(text.rsplit('/').next(), Some("sse" | "message")) {
+            return Err("ends like the second path of an endpoint for clients of 2024-11-05".into());
+        }
+        Ok(Self(text.into()))
+    }
+
+    fn schema() -> Value {
+        json!({ "type": "string", "pattern": "^(/[A-Za-z0-9._~-]+)+$" })
+    }
+}
+
 /// A word of a command line, which may be empty.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Argument(pub(crate) String);

@@ -9,10 +9,12 @@ use crate::spans::Spans;
 mod listen;
 mod server;
 mod stage;
+mod view;
 
 pub use listen::{AdminPlan, AllowedOrigins, ListenPlan, TlsPlan};
 pub use server::{ChildPlan, EndpointPlan, HttpPlan, ServerPlan, Transport};
 pub use stage::{MatchPlan, StagePlan};
+pub use view::{RenamePlan, ViewPlan};
 
 /// A manifest without a mistake of its own. What needs more than the manifest to judge, such as whether a plugin exists or
 /// takes its config, is judged elsewhere; the spans are there for those reports. They play no part in comparison.
@@ -32,6 +34,8 @@ pub struct Plan {
     pub reload: Reload,
     /// The servers, in the order of the manifest; their names differ.
     pub servers: Vec<ServerPlan>,
+    /// The endpoints of the manifest's own, in its order; their paths differ.
+    pub views: Vec<ViewPlan>,
     /// The stages, in the order calls pass through them; their names differ.
     pub stages: Vec<StagePlan>,
     /// Where the keys at the top were written.
@@ -49,6 +53,7 @@ pub(crate) fn build(manifest: Manifest, reader: &mut Reader<'_>) -> Option<Plan>
     let unread = manifest.server.is_empty() && manifest.spans.written("server");
     let names = server::names(&manifest.server, report).filter(|_| !unread);
     let stages = stage::stages(manifest.stage, names.as_deref(), report);
+    let views = view::views(manifest.endpoint, names.as_deref(), report);
     let servers = server::servers(manifest.server, &limits, base, report);
     Some(Plan {
         open: manifest.open,
@@ -58,6 +63,7 @@ pub(crate) fn build(manifest: Manifest, reader: &mut Reader<'_>) -> Option<Plan>
         log: manifest.log,
         reload: manifest.reload,
         servers: servers?,
+        views: views?,
         stages: stages?,
         spans: manifest.spans,
     })

@@ -113,6 +113,7 @@ impl Catalog {
 
     async fn fetch(self: Arc<Self>, server: Arc<Known>, kind: ItemKind, call: Call) -> Result<Slice, Fault> {
         if !self.account(&server, &call).wait().await?.offers(kind) {
+            server.claims.note(kind, std::iter::empty());
             return Ok(Slice::default());
         }
         in_time(&server, Slice::fetch(&server, &ask::of(&call), kind)).await

@@ -49,7 +49,7 @@ impl Directory for OneServer {
 
     fn definition(&self, call: &Call, kind: ItemKind, id: &str) -> Option<Bytes> {
         let learned = (kind == ItemKind::Tool).then(|| self.catalog.learned(&self.server, call, id)).flatten();
-        learned.or_else(|| self.catalog.peek(&self.server, kind, call)?.native(id))
+        learned.or_else(|| self.catalog.peek(&self.server, kind, call)?.definition(id, id))
     }
 
     fn marks(&self, call: &Call) -> Option<Arc<[Mark]>> {

@@ -7,11 +7,14 @@ use std::time::Duration;
 use cardea_chain::{Directory, Endpoint, Health};
 use cardea_message::{NameFault, ServerName};
 
-use crate::all::AllServers;
 use crate::catalog::Catalog;
+use crate::claims::Claims;
 use crate::learned::Pages;
 use crate::measured::Measured;
+use crate::naming::Naming;
 use crate::one::OneServer;
+use crate::several::SeveralServers;
+use crate::view::View;
 
 /// A server as the manifest has it.
 pub struct Server {
@@ -51,6 +54,8 @@ pub(crate) struct Known {
     pub(crate) marks: AtomicBool,
     /// The latest pages of tools that passed.
     pub(crate) pages: Pages,
+    /// What it was seen to offer anybody.
+    pub(crate) claims: Claims,
 }
 
 impl Registry {
@@ -68,7 +73,17 @@ impl Registry {
 
     /// The directory of the endpoint of all servers.
     pub fn all(&self) -> Arc<dyn Directory> {
-        Arc::new(AllServers::new(Arc::clone(&self.known), Arc::clone(&self.catalog)))
+        self.several(&View::default())
+    }
+
+    /// The directory of an endpoint of several servers. A server that is not known is left out.
+    pub fn several(&self, view: &View) -> Arc<dyn Directory> {
+        let named = |name: &Arc<str>| self.known.iter().find(|server| server.name == *name).map(Arc::clone);
+        let servers = match view.servers.is_empty() {
+            true => Arc::clone(&self.known),
+            false => view.servers.iter().filter_map(named).collect(),
+        };
+        Arc::new(SeveralServers::new(Naming::new(servers, view), Arc::clone(&self.catalog)))
     }
 
     /// The names of the servers, in manifest order.
@@ -92,7 +107,7 @@ impl Registry {
 }
 
 impl Known {
-    fn new(server: Server) -> Result<Self, NameFault> {
+    pub(crate) fn new(server: Server) -> Result<Self, NameFault> {
         let counted = |Endpoint { facts, upstream }| Endpoint { facts, upstream: Arc::new(Measured::new(upstream)) };
         Ok(Self {
             prefix: ServerName::parse(&server.name)?,
@@ -101,7 +116,13 @@ impl Known {
             endpoints: server.endpoints.into_iter().map(counted).collect(),
             marks: AtomicBool::new(false),
             pages: Pages::default(),
+            claims: Claims::default(),
         })
+    }
+
+    /// Whether any of its addresses is worth asking.
+    pub(crate) fn is_healthy(&self) -> bool {
+        self.endpoints.iter().any(|endpoint| endpoint.upstream.load().healthy)
     }
 
     /// A client's session is over.
