@@ -4,7 +4,6 @@ mod connection;
 mod lines;
 mod process;
 mod restart;
-mod switchboard;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -7,6 +7,7 @@
 mod asks;
 mod blame;
 mod child;
+mod conversation;
 mod door;
 mod flight;
 mod follower;
@@ -21,6 +22,7 @@ mod session;
 mod sessions;
 mod spec;
 mod subscription;
+mod switchboard;
 mod translate;
 mod wire;
 

@@ -12,7 +12,7 @@ use cardea_message::{Envelope, EnvelopeFault, Message, Meta, Method, ParseFault,
 use http::header::{CONNECTION, ORIGIN};
 use http::request::Parts;
 use http::uri::Authority;
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
 use http_body::Body;
 use hyper::body::Incoming;
 use tokio::sync::Semaphore;
@@ -24,12 +24,14 @@ use crate::activity::Exchange;
 use crate::body::{self, Budget, Share};
 use crate::era::{self, Path};
 use crate::gate::{self, Gate};
+use crate::http_sse::Conversations;
 use crate::outgoing::Tracked;
+use crate::paths::{self, Road};
 use crate::respond::{Answered, Rejection};
 use crate::session::{SESSION_ID, Session, Sessions};
 use crate::visit::Visit;
 use crate::walking::Holds;
-use crate::{Generation, Settings, ids, legacy, modern};
+use crate::{Generation, Settings, http_sse, ids, legacy, modern};
 
 /// Header that names the protocol version of a message.
 pub(crate) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
@@ -38,6 +40,8 @@ pub(crate) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-pro
 pub(crate) struct Front {
     pub(crate) settings: Settings,
     pub(crate) sessions: Sessions,
+    /// Clients of HTTP+SSE.
+    pub(crate) conversations: Conversations,
     /// Walks of legacy calls, which outlive their connection.
     pub(crate) walks: TaskTracker,
     /// Told when the listener stops: what has no end of its own ends now.
@@ -66,12 +70,17 @@ enum Received {
     Post(Visit, Box<Posted>),
     Get(Visit),
     Delete(Visit),
+    /// Opens the stream of HTTP+SSE.
+    Open(Visit),
+    /// A message beside that stream.
+    Message(Visit, Uri, Box<Posted>),
 }
 
 impl Front {
     pub(crate) fn new(settings: Settings, address: SocketAddr, generation: Arc<ArcSwap<Generation>>) -> Arc<Self> {
         Arc::new(Self {
             sessions: Sessions::new(&settings.limits),
+            conversations: Conversations::default(),
             walks: TaskTracker::new(),
             closing: CancellationToken::new(),
             cut: CancellationToken::new(),
@@ -126,10 +135,17 @@ impl Front {
     /// Ends a session and tells the servers. False if it had ended before.
     pub(crate) fn end_session(&self, session: &Session) -> bool {
         let ended = self.sessions.end(session);
-        if ended && let Some(directory) = self.generation.load().endpoints.get(&*session.facts.endpoint) {
-            directory.session_ended(&session.facts.id);
+        if ended {
+            self.tell_servers_of_the_end(session);
         }
         ended
+    }
+
+    /// Tells the servers of a session that it is over.
+    pub(crate) fn tell_servers_of_the_end(&self, session: &Session) {
+        if let Some(directory) = self.generation.load().endpoints.get(&*session.facts.endpoint) {
+            directory.session_ended(&session.facts.id);
+        }
     }
 
     /// Ends sessions nobody uses any more, until `shutdown`.
@@ -158,10 +174,11 @@ impl Front {
         id: &CallId,
     ) -> Result<Received, Box<Rejection>> {
         let generation = self.generation.load_full();
-        let Some((endpoint, directory)) = generation.endpoints.get_key_value(head.uri.path()) else {
+        let Some((road, endpoint, directory)) = paths::find(&generation.endpoints, head.uri.path()) else {
             return Err(Rejection::invalid(StatusCode::NOT_FOUND, "No MCP endpoint is at this path"));
         };
-        let wanted = served(&head)?;
+        let wanted = served(&head, road)?;
+        let target = head.uri.clone();
         let credential = Credential {
             uri: self.external_uri(&head, authority),
             headers: head.headers,
@@ -174,10 +191,15 @@ impl Front {
         match wanted {
             Wanted::Get => return Ok(Received::Get(visit)),
             Wanted::Delete => return Ok(Received::Delete(visit)),
-            Wanted::Post => {}
+            Wanted::Open => return Ok(Received::Open(visit)),
+            Wanted::Post | Wanted::Message => {}
         }
         let (text, share) = body::read(body, &self.settings.limits, &self.buffered).await?;
-        Ok(Received::Post(visit, Box::new(Posted::read(text, share))))
+        let posted = Box::new(Posted::read(text, share));
+        Ok(match wanted {
+            Wanted::Message => Received::Message(visit, target, posted),
+            _ => Received::Post(visit, posted),
+        })
     }
 
     /// Room 2. A refusal is recorded as the call it would have been.
@@ -218,6 +240,8 @@ impl Front {
             Received::Post(visit, posted) => (visit, *posted),
             Received::Get(visit) => return legacy::listen(self, &visit),
             Received::Delete(visit) => return legacy::end(self, &visit),
+            Received::Open(visit) => return http_sse::open(self, &visit),
+            Received::Message(visit, target, posted) => return http_sse::post(self, visit, &target, *posted).await,
         };
         let header = visit.headers.get(PROTOCOL_VERSION).map(HeaderValue::as_bytes);
         let claimed = posted.envelope.as_ref().ok().and_then(|envelope| envelope.version.as_deref());
@@ -274,10 +298,24 @@ enum Wanted {
     Get,
     /// The end of a session.
     Delete,
+    /// The stream of HTTP+SSE, and the session with it.
+    Open,
+    /// A message beside that stream.
+    Message,
 }
 
 /// Sorts by method; whatever else HTTP knows is not served.
-fn served(head: &Parts) -> Result<Wanted, Box<Rejection>> {
+fn served(head: &Parts, road: Road) -> Result<Wanted, Box<Rejection>> {
+    match (road, &head.method) {
+        (Road::Streamable, _) => streamable(head),
+        (Road::Events, &http::Method::GET) => Ok(Wanted::Open),
+        (Road::Events, _) => Err(Rejection::method_not_allowed("GET")),
+        (Road::Messages, &http::Method::POST) => gate::announces_json(&head.headers).map(|()| Wanted::Message),
+        (Road::Messages, _) => Err(Rejection::method_not_allowed("POST")),
+    }
+}
+
+fn streamable(head: &Parts) -> Result<Wanted, Box<Rejection>> {
     let in_session = head.headers.contains_key(SESSION_ID);
     let header = head.headers.get(PROTOCOL_VERSION).map(HeaderValue::as_bytes);
     match head.method {

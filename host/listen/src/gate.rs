@@ -125,14 +125,20 @@ pub(crate) fn preflight(head: &Parts) -> Option<Answered> {
     Some(response)
 }
 
-/// Whether a POST announces a body we read and takes both forms a reply can have.
-pub(crate) fn negotiated(headers: &HeaderMap) -> Result<(), Box<Rejection>> {
+/// Whether a POST announces a body we read.
+pub(crate) fn announces_json(headers: &HeaderMap) -> Result<(), Box<Rejection>> {
     let encoded = headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity");
     let media = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(essence);
     if encoded || !media.is_some_and(|media| media.eq_ignore_ascii_case("application/json")) {
         let message = "The body must be `Content-Type: application/json`, not compressed";
         return Err(Rejection::invalid(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
     }
+    Ok(())
+}
+
+/// The same, and that the client takes both forms a reply can have.
+pub(crate) fn negotiated(headers: &HeaderMap) -> Result<(), Box<Rejection>> {
+    announces_json(headers)?;
     if accepts(headers, "application", "json") && takes_events(headers) {
         return Ok(());
     }
@@ -140,8 +146,15 @@ pub(crate) fn negotiated(headers: &HeaderMap) -> Result<(), Box<Rejection>> {
     Err(Rejection::invalid(StatusCode::NOT_ACCEPTABLE, message))
 }
 
-/// Whether a client takes an event stream.
-pub(crate) fn takes_events(headers: &HeaderMap) -> bool {
+/// Whether a GET takes the only thing there is for it: an event stream.
+pub(crate) fn wants_events(headers: &HeaderMap) -> Result<(), Box<Rejection>> {
+    if takes_events(headers) {
+        return Ok(());
+    }
+    Err(Rejection::invalid(StatusCode::NOT_ACCEPTABLE, "`Accept` must list `text/event-stream`"))
+}
+
+fn takes_events(headers: &HeaderMap) -> bool {
     accepts(headers, "text", "event-stream")
 }
 

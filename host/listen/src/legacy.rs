@@ -191,6 +191,10 @@ fn unknown_method(method: &Method) -> ErrorObject {
     ErrorObject::new(error::METHOD_NOT_FOUND, format!("Method not found: {method}"))
 }
 
+pub(crate) fn too_many_sessions() -> Box<Rejection> {
+    Rejection::overloaded("Too many sessions are open; try again later")
+}
+
 pub(crate) fn unknown_session() -> Box<Rejection> {
     Rejection::new(StatusCode::NOT_FOUND, UNKNOWN_SESSION, "Session not found; begin again with `initialize`")
 }

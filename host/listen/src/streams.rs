@@ -59,10 +59,7 @@ pub(crate) async fn of_call(
 
 /// The response to a GET: a stream that broke, from the event on that the client names, or else the session's own.
 pub(crate) fn of_session(front: &Front, visit: &Visit, session: &Session) -> Result<Answered, Box<Rejection>> {
-    if !gate::takes_events(&visit.headers) {
-        let message = "`Accept` must list `text/event-stream`";
-        return Err(Rejection::invalid(StatusCode::NOT_ACCEPTABLE, message));
-    }
+    gate::wants_events(&visit.headers)?;
     let limits = &front.settings.limits;
     let own = session.streams.own();
     let (position, is_new) = match visit.headers.get(LAST_EVENT_ID) {

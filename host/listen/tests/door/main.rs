@@ -4,6 +4,7 @@
 
 mod asks;
 mod hostile;
+mod http_sse;
 mod legacy;
 mod life;
 mod listening;

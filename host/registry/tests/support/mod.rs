@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cardea_chain::{
-    Call, CallId, Candidate, Client, Deadline, Directory, Endpoint, Event, Exchange, Fault, FaultKind, Health,
+    Call, CallId, Candidate, Client, Deadline, Directory, Duties, Endpoint, Event, Exchange, Fault, FaultKind, Health,
     ItemKind, Scratch, Side, Subject, Target, Upstream,
 };
 use cardea_message::{Id, Message, Method, Version, compose};
@@ -147,6 +147,7 @@ pub(crate) fn call(directory: &Arc<dyn Directory>, method: &str, params: Value) 
         traceparent: None,
         received: std::time::SystemTime::now(),
         scratch: Scratch::default(),
+        duties: Duties::default(),
     })
 }
 
