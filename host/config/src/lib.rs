@@ -32,11 +32,14 @@ mod units;
 
 pub use cardea_grant::{Grants, Secret};
 pub use diff::{Change, PlanDiff, diff};
-pub use manifest::{Isolation, Limits, Log, LogFormat, LogLevel, OnError, Protocol, SessionScope};
+pub use manifest::{
+    Isolation, Keep, KeepIn, KvLoss, LimiterLoss, Limits, Log, LogFormat, LogLevel, OnError, OnLoss, Protocol,
+    SessionScope,
+};
 pub use names::PluginSource;
 pub use plan::{
-    AdminPlan, AllowedOrigins, ChildPlan, EndpointPlan, HttpPlan, ListenPlan, MatchPlan, Plan, ServerPlan, StagePlan,
-    TlsPlan, Transport,
+    AdminPlan, AllowedOrigins, ChildPlan, EndpointPlan, HttpPlan, ListenPlan, MatchPlan, Plan, RedisPlan, ServerPlan,
+    StagePlan, StatePlace, StatePlan, TlsPlan, Transport,
 };
 pub use reference::reference;
 pub use report::{Problem, Report};
