@@ -11,15 +11,13 @@ use cardea_config::{
     ServerPlan, Source, StagePlan, ViewPlan,
 };
 use cardea_listen::Generation;
-use cardea_plugin::{
-    Capabilities, ConfigProblem, Engine, Inspection, Isolation, Limits, LoadError, StageSpec, WasmStage,
-};
+use cardea_plugin::{ConfigProblem, Engine, Inspection, Isolation, Limits, LoadError, StageSpec, WasmStage};
 use cardea_registry::{Prefix, Registry, Rename, Server, View};
 use futures_util::future::join_all;
 
 use crate::gateway::Parts;
 use crate::manifest::Manifest;
-use crate::{check, servers, source};
+use crate::{check, servers, source, state};
 
 /// Path of the endpoint for all servers.
 pub(crate) const ALL_SERVERS: &str = "/mcp";
@@ -212,7 +210,7 @@ async fn load(
             continue;
         }
         let egress = plan.grants.http.as_ref().and_then(|_| parts.egress());
-        let capabilities = Capabilities { kv: parts.memory.clone(), limiter: parts.memory.clone(), egress };
+        let capabilities = state::capabilities(&parts.state, &plan, egress);
         match parts.engine.load(component, spec(&plan, number), capabilities).await {
             Ok(stage) => stages.push(LoadedStage { plan, stage }),
             Err(error) => report.problems.extend(problems(&plan, &error)),

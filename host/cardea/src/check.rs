@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use cardea_chain::{Hook, Matcher, Role};
-use cardea_config::{OnError, Plan, Problem, Report, StagePlan};
+use cardea_config::{Keep, KeepIn, LimiterLoss, OnError, Plan, Problem, Report, StagePlan, StatePlace};
 use cardea_plugin::Inspection;
 
 use crate::assemble::{self, Examined};
@@ -28,7 +28,10 @@ pub(crate) fn rules(plan: &Plan, stages: &[Examined], report: &mut Report) {
     identity(plan, stages, report);
     for examined in stages {
         on_error(examined, report);
+        on_loss(examined, report);
+        keeping(plan, examined, report);
     }
+    sharing(plan, report);
     shape_first(stages, report);
     coverage(plan, stages, report);
 }
@@ -65,6 +68,46 @@ fn on_error(examined: &Examined, report: &mut Report) {
         report.push(problem.help(
             "leave `on-error` out, or say why that is acceptable: `accept-fail-open = \"nothing is lost if this is missed\"`",
         ));
+    }
+}
+
+/// A limit that lets everything pass when it cannot count fails open as well.
+fn on_loss(examined: &Examined, report: &mut Report) {
+    let stage = &examined.plan;
+    if stage.on_loss.limiter == LimiterLoss::Allow && stage.accept_fail_open.is_none() {
+        let message = format!("stage `{}` would let calls pass uncounted when `state.redis` is lost", stage.name);
+        let problem = Problem::new(stage.on_loss.spans.of("limiter"), message, "fails open");
+        report.push(problem.help(
+            "write \"refuse\" or \"local\", or say why that is acceptable: `accept-fail-open = \"nothing is lost if this is missed\"`",
+        ));
+    }
+}
+
+/// What must outlive a restart cannot be kept in memory.
+fn keeping(plan: &Plan, examined: &Examined, report: &mut Report) {
+    let stage = &examined.plan;
+    let (why, at) = match stage.keep {
+        Keep::Durable => ("its `keep` is \"durable\"", stage.spans.of("keep")),
+        Keep::Process if examined.inspection.needs_durable() => ("its plugin asks for that", stage.spans.of("plugin")),
+        Keep::Process => return,
+    };
+    if plan.state.place == StatePlace::Own(KeepIn::Memory) {
+        let name = &stage.name;
+        let message = format!("what stage `{name}` keeps must outlive a restart ({why}), and `state` is in memory");
+        let problem = Problem::new(at, message, "would be lost with the process");
+        report.push(
+            problem.help("leave `state.keep-in` out to keep it in the data directory, or share it: `state.redis`"),
+        );
+    }
+}
+
+/// The address says nothing of whether a Redis is there: a gateway starts without it.
+fn sharing(plan: &Plan, report: &mut Report) {
+    if let StatePlace::Redis(redis) = &plan.state.place
+        && let Err(wrong) = cardea_state::Redis::check(redis.address.reveal())
+    {
+        let message = format!("`state.redis` {wrong}");
+        report.push(Problem::new(plan.state.spans.of("redis"), message, "cannot be reached"));
     }
 }
 

@@ -9,20 +9,20 @@ use cardea_ledger::Journal;
 use cardea_listen::{Gauges, Generation};
 use cardea_observe::{Keep, Watch};
 use cardea_plugin::{Engine, EngineSettings};
-use cardea_state::Memory;
+use cardea_state::Store;
 use futures_util::future::BoxFuture;
 
-use crate::Failure;
 use crate::assemble::Built;
 use crate::manifest::Manifest;
 use crate::reload::{History, Inbox};
+use crate::{Failure, state};
 
 /// The long-lived parts that every generation is built on.
 pub(crate) struct Parts {
     /// Compiles and runs components.
     pub(crate) engine: Arc<Engine>,
     /// Counters and key-values.
-    pub(crate) memory: Arc<Memory>,
+    pub(crate) state: Store,
     /// Takes the records of calls.
     pub(crate) recorder: Arc<dyn Recorder>,
     /// Counts calls and keeps the recent ones.
@@ -33,8 +33,8 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    /// Opens what the gateway keeps under its data directory.
-    pub(crate) fn open(manifest: &Manifest, recorder: Arc<dyn Recorder>) -> Result<Self, Failure> {
+    /// The engine beside what was opened already.
+    pub(crate) fn new(manifest: &Manifest, state: Store, recorder: Arc<dyn Recorder>) -> Result<Self, Failure> {
         let cache_dir = Some(manifest.data().join("code"));
         let engine = Engine::new(EngineSettings { cache_dir, ..EngineSettings::default() })
             .map_err(|error| Failure::unavailable(format!("cannot start the wasm engine: {error}")))?;
@@ -44,14 +44,8 @@ impl Parts {
             calls: admin.recent_calls,
             bytes: admin.recent_bytes.bytes(),
         });
-        Ok(Self {
-            engine,
-            memory: Arc::new(Memory::default()),
-            recorder,
-            watch: Arc::new(Watch::new(keep)),
-            gauges: Arc::default(),
-            egress: OnceLock::new(),
-        })
+        let watch = Arc::new(Watch::new(keep));
+        Ok(Self { engine, state, recorder, watch, gauges: Arc::default(), egress: OnceLock::new() })
     }
 
     /// The way out for plugins, made when the first stage may use it: reading the roots of trust takes its time.
@@ -66,10 +60,10 @@ impl Parts {
         self.egress.get_or_init(open).clone()
     }
 
-    /// Opens the same for a command that serves no call. It must not open the journal: a gateway may be writing it, and a line
-    /// that is half written would be taken for a torn one.
+    /// The same for a command that serves no call. It must not open the journal: a gateway may be writing it, and a line that
+    /// is half written would be taken for a torn one; nor the state, which is that gateway's.
     pub(crate) fn for_trial(manifest: &Manifest) -> Result<Self, Failure> {
-        Self::open(manifest, Arc::new(NoCalls))
+        Self::new(manifest, state::in_memory(), Arc::new(NoCalls))
     }
 }
 

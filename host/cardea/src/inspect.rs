@@ -48,6 +48,7 @@ fn page(inspection: &Inspection, size: usize) -> String {
     lines.push(format!("grants    {}", words(&inspection.grants_wanted())));
     if let Some(manifest) = &inspection.manifest {
         lines.extend(manifest.asks.lines().into_iter().map(|ask| format!("asks      {ask}")));
+        lines.extend(manifest.durable.then(|| "keeps     what must outlive a restart".to_owned()));
         lines.extend((manifest.state_version > 1).then(|| format!("state     version {}", manifest.state_version)));
     }
     lines.push(format!("size      {size} bytes"));

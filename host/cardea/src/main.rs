@@ -16,6 +16,7 @@ mod serve;
 mod servers;
 mod source;
 mod standard;
+mod state;
 mod status;
 mod watch;
 

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::gateway::{Gateway, Parts, open_journal};
 use crate::manifest::Manifest;
-use crate::{Failure, assemble, control, deliver, log, operate, plan, reload, status};
+use crate::{Failure, assemble, control, deliver, log, operate, plan, reload, state, status};
 
 /// Serves until a signal says to stop.
 pub(crate) fn run(path: &Path) -> Result<(), Failure> {
@@ -31,7 +31,8 @@ pub(crate) fn runtime() -> Result<Runtime, Failure> {
 
 async fn serve(path: PathBuf, manifest: Manifest) -> Result<(), Failure> {
     let journal = open_journal(&manifest)?;
-    let parts = Parts::open(&manifest, Arc::clone(&journal) as Arc<dyn cardea_chain::Recorder>)?;
+    let state = state::open(&manifest).await?;
+    let parts = Parts::new(&manifest, state, Arc::clone(&journal) as Arc<dyn cardea_chain::Recorder>)?;
     let first = assemble::first(&parts, &manifest).await.map_err(|report| manifest.wrong(&report))?;
     let listen = &manifest.plan.listen;
     let certificate = certificate(listen)?;
@@ -62,6 +63,7 @@ async fn serve(path: PathBuf, manifest: Manifest) -> Result<(), Failure> {
     bound.serve(settings, Arc::clone(&gateway.serving), shutdown).await;
     while tasks.join_next().await.is_some() {}
     gateway.built().close().await;
+    gateway.parts.state.close().await;
     gateway.journal.close().await;
     tracing::info!("stopped");
     Ok(())

@@ -171,6 +171,8 @@ fn stage(old: &StagePlan, new: &StagePlan) -> Vec<String> {
         "config": config,
         "on-error": on_error,
         "accept-fail-open": accept_fail_open,
+        "keep": keep,
+        "on-loss": on_loss,
         "isolation": isolation,
         "concurrency": concurrency,
         "memory": memory,
@@ -182,6 +184,7 @@ fn stage(old: &StagePlan, new: &StagePlan) -> Vec<String> {
 fn restart(old: &Plan, new: &Plan) -> Vec<String> {
     let mut keys = changed!(old, new; "data-directory": data_directory,);
     keys.extend(listen(&old.listen, &new.listen));
+    keys.extend(changed!(old, new; "state": state.place,));
     match (&old.admin, &new.admin) {
         (Some(old), Some(new)) => {
             keys.extend(changed!(old, new;

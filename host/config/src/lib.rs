@@ -32,11 +32,14 @@ mod units;
 
 pub use cardea_grant::{Grants, Secret};
 pub use diff::{Change, PlanDiff, diff};
-pub use manifest::{Isolation, Limits, Log, LogFormat, LogLevel, OnError, Prefix, Protocol, Reload, SessionScope};
+pub use manifest::{
+    Isolation, Keep, KeepIn, KvLoss, LimiterLoss, Limits, Log, LogFormat, LogLevel, OnError, OnLoss, Prefix, Protocol,
+    Reload, SessionScope,
+};
 pub use names::PluginSource;
 pub use plan::{
-    AdminPlan, AllowedOrigins, ChildPlan, EndpointPlan, HttpPlan, ListenPlan, MatchPlan, Plan, RenamePlan, ServerPlan,
-    StagePlan, TlsPlan, Transport, ViewPlan,
+    AdminPlan, AllowedOrigins, ChildPlan, EndpointPlan, HttpPlan, ListenPlan, MatchPlan, Plan, RedisPlan, RenamePlan,
+    ServerPlan, StagePlan, StatePlace, StatePlan, TlsPlan, Transport, ViewPlan,
 };
 pub use reference::reference;
 pub use report::{Problem, Report};

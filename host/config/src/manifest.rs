@@ -33,6 +33,8 @@ section! {
         log: Log = {};
         /// How a changed manifest proves itself after it was taken in.
         reload: Reload = {};
+        /// Where the counters and values of stages are kept, and who shares them.
+        state: State = {};
         /// An MCP server behind the gateway; one `[[server]]` for each. It has exactly one of `command`, `url` and
         /// `[[server.endpoint]]`.
         server: Vec<Server> = [];
@@ -172,6 +174,32 @@ choices! {
 }
 
 section! {
+    /// Where the counters and values of stages are kept, and who shares them. Without `redis` they are this gateway's own.
+    pub(crate) struct State {
+        /// Where they are kept if they are not shared.
+        keep_in: KeepIn = "file";
+        /// Address of a Redis or Valkey through which gateways share them: `redis://host:6379`, with TLS `rediss://…`, or
+        /// `unix:///path`. It takes the place of `keep-in`.
+        redis: Option<Secret>;
+        /// What every key in Redis begins with. Gateways with the same prefix share; give another to those that must not.
+        prefix: String = "cardea";
+        /// Longest wait for an answer of Redis, and so the most a call loses while it is slow. When three answers in a row
+        /// come later, every use does what its `on-loss` says until Redis is fast enough again.
+        patience: Duration = "4ms", within "1ms" to "5s";
+    }
+}
+
+choices! {
+    /// Where a gateway keeps its own state.
+    pub enum KeepIn {
+        /// In the data directory: counters and values outlive a restart.
+        File = "file",
+        /// In the process: they end with it.
+        Memory = "memory",
+    }
+}
+
+section! {
     /// An MCP server behind the gateway; one `[[server]]` for each. It has exactly one of `command`, `url` and
     /// `[[server.endpoint]]`.
     pub(crate) struct Server {
@@ -295,6 +323,10 @@ section! {
         /// The reason, in words, why calls may pass this stage when it fails. Without it, `on-error` is `refuse` for every
         /// stage that decides or changes something: of all roles but `route` and `observe`.
         accept_fail_open: Option<String>;
+        /// How long what it counts and keeps is needed. A plugin that needs it `durable` need not be told.
+        keep: Keep = "process";
+        /// What it does while `state.redis` cannot be reached.
+        on_loss: OnLoss = {};
         /// Who shares an instance of the plugin.
         isolation: Isolation = "shared";
         /// Instances that may run at once. Default: as many as the plugin's grants ask for.
@@ -318,6 +350,48 @@ choices! {
         /// The call goes on as if the stage were not there: none of its hooks is asked about this call again. Never for stages
         /// of role `identity` or `rights`.
         Skip = "skip",
+    }
+}
+
+choices! {
+    /// How long state is needed. Concurrent slots are needed for a call only, and end with it.
+    pub enum Keep {
+        /// For as long as the gateway runs.
+        Process = "process",
+        /// Beyond a restart: it is on the disk before the plugin goes on, and cannot be kept in memory.
+        Durable = "durable",
+    }
+}
+
+section! {
+    /// What a stage does while `state.redis` cannot be reached.
+    pub struct OnLoss {
+        /// What becomes of its limits.
+        limiter: LimiterLoss = "refuse";
+        /// What becomes of its values.
+        kv: KvLoss = "refuse";
+    }
+}
+
+choices! {
+    /// What becomes of limits while the gateways that share them cannot.
+    pub enum LimiterLoss {
+        /// The plugin hears that they cannot be counted; the standard ones refuse the call.
+        Refuse = "refuse",
+        /// Every gateway counts for itself, so that together they admit more.
+        Local = "local",
+        /// Everything passes, uncounted. For stages of role `limit` this needs `accept-fail-open`.
+        Allow = "allow",
+    }
+}
+
+choices! {
+    /// What becomes of values while the gateways that share them cannot.
+    pub enum KvLoss {
+        /// The plugin hears that they cannot be reached.
+        Refuse = "refuse",
+        /// Nothing is found, and what is written is forgotten: for what can be had anew, such as a cache.
+        Empty = "empty",
     }
 }
 

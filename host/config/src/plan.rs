@@ -9,12 +9,14 @@ use crate::spans::Spans;
 mod listen;
 mod server;
 mod stage;
+mod state;
 mod view;
 
 pub use listen::{AdminPlan, AllowedOrigins, ListenPlan, TlsPlan};
 pub use server::{ChildPlan, EndpointPlan, HttpPlan, ServerPlan, Transport};
 pub use stage::{MatchPlan, StagePlan};
 pub use view::{RenamePlan, ViewPlan};
+pub use state::{RedisPlan, StatePlace, StatePlan};
 
 /// A manifest without a mistake of its own. What needs more than the manifest to judge, such as whether a plugin exists or
 /// takes its config, is judged elsewhere; the spans are there for those reports. They play no part in comparison.
@@ -32,6 +34,8 @@ pub struct Plan {
     pub log: Log,
     /// How a changed manifest proves itself.
     pub reload: Reload,
+    /// Where the counters and values of stages are kept.
+    pub state: StatePlan,
     /// The servers, in the order of the manifest; their names differ.
     pub servers: Vec<ServerPlan>,
     /// The endpoints of the manifest's own, in its order; their paths differ.
@@ -49,6 +53,7 @@ pub(crate) fn build(manifest: Manifest, reader: &mut Reader<'_>) -> Option<Plan>
     let limits = manifest.listen.limits.clone();
     let listen = listen::listen(manifest.listen, report);
     let admin = listen::admin(manifest.admin, report);
+    let state = state::state(manifest.state, report);
     // Servers that could not be read at all have names nobody knows.
     let unread = manifest.server.is_empty() && manifest.spans.written("server");
     let names = server::names(&manifest.server, report).filter(|_| !unread);
@@ -62,6 +67,7 @@ pub(crate) fn build(manifest: Manifest, reader: &mut Reader<'_>) -> Option<Plan>
         admin: admin?,
         log: manifest.log,
         reload: manifest.reload,
+        state,
         servers: servers?,
         views: views?,
         stages: stages?,

@@ -64,6 +64,11 @@ struct Findings {
 }
 
 impl Inspection {
+    /// Whether it says that what it counts and keeps must outlive a restart.
+    pub fn needs_durable(&self) -> bool {
+        self.manifest.as_ref().is_some_and(|manifest| manifest.durable)
+    }
+
     /// Looks at a component.
     pub fn of(bytes: &[u8]) -> Result<Self, LoadError> {
         check_form(bytes)?;

@@ -25,6 +25,8 @@ pub struct PluginManifest {
     pub description: Option<String>,
     /// Which layout its values in `kv` have; another number is another namespace.
     pub state_version: u32,
+    /// Whether what it counts and keeps must outlive a restart.
+    pub durable: bool,
     /// What it asks for; what the stage grants decides.
     pub asks: Scope,
 }
@@ -47,6 +49,8 @@ struct RawPlugin {
     description: Option<String>,
     #[serde(default = "first")]
     state_version: u32,
+    #[serde(default)]
+    durable: bool,
 }
 
 /// What it does not know is left alone: a later gateway may.
@@ -116,8 +120,8 @@ impl PluginManifest {
             return Err(unusable("plugin.toml inside it gives an empty name".to_owned()));
         }
         let asks = scope(ask)?;
-        let RawPlugin { name, version, api, license, description, state_version, .. } = plugin;
-        Ok(Self { name, version, api, role, license, description, state_version, asks })
+        let RawPlugin { name, version, api, license, description, state_version, durable, .. } = plugin;
+        Ok(Self { name, version, api, role, license, description, state_version, durable, asks })
     }
 }
 

@@ -9,7 +9,8 @@ use crate::StateFault;
 
 /// Counts against limits.
 pub trait Limiter: Send + Sync + 'static {
-    /// Takes from every bucket or from none, atomically. A take that could never succeed is an error, not a refusal.
+    /// Takes from every bucket or from none, atomically. A take that could never succeed is an error, not a refusal. What
+    /// several machines share counts by its own clock and not by `now_ms`: theirs differ.
     fn take<'a>(
         &'a self,
         namespace: &'a str,
@@ -58,6 +59,17 @@ pub struct Rate {
     pub refill_per_second: f64,
 }
 
+impl Rate {
+    /// Nanoseconds that one unit costs. Rounded up: never more than the rate.
+    pub(crate) fn interval(self) -> Result<u64, StateFault> {
+        let per_second = self.refill_per_second;
+        if !per_second.is_finite() || per_second <= 0.0 {
+            return Err(StateFault::Invalid(format!("refill-per-second is {per_second}; it must be above 0")));
+        }
+        Ok((1e9 / per_second).ceil().max(1.0) as u64)
+    }
+}
+
 /// So many per calendar period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
@@ -69,8 +81,21 @@ pub struct Window {
     pub utc_offset_minutes: i32,
 }
 
+impl Window {
+    /// The zone's offset in seconds.
+    pub(crate) fn utc_offset_seconds(self) -> Result<i64, StateFault> {
+        if self.utc_offset_minutes.abs() > FARTHEST_OFFSET_MINUTES {
+            let offset = self.utc_offset_minutes;
+            return Err(StateFault::Invalid(format!(
+                "utc-offset-minutes is {offset}; no zone is more than 18 hours off"
+            )));
+        }
+        Ok(i64::from(self.utc_offset_minutes) * 60)
+    }
+}
+
 /// A calendar period.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Period {
     /// From second 0 to second 59.
     Minute,
@@ -80,6 +105,18 @@ pub enum Period {
     Day,
     /// A calendar month of the zone.
     Month,
+}
+
+impl Period {
+    /// Its name where counters are kept.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Minute => "minute",
+            Self::Hour => "hour",
+            Self::Day => "day",
+            Self::Month => "month",
+        }
+    }
 }
 
 /// The answer to a take.
@@ -112,5 +149,52 @@ impl Permit {
 impl std::fmt::Debug for Permit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Permit")
+    }
+}
+
+/// No zone is further from UTC than this.
+const FARTHEST_OFFSET_MINUTES: i32 = 18 * 60;
+
+/// When a slot comes free, nobody knows.
+pub(crate) const SLOT_RETRY: Duration = Duration::from_secs(1);
+
+/// Buckets that can be taken from together.
+pub(crate) fn check(buckets: &[Bucket]) -> Result<(), StateFault> {
+    buckets.iter().enumerate().try_for_each(|(position, bucket)| check_one(position, bucket, &buckets[..position]))
+}
+
+/// Why concurrent slots are not settled.
+pub(crate) fn nothing_to_settle() -> StateFault {
+    StateFault::Invalid("concurrent slots are given back by the host; there is nothing to settle".to_owned())
+}
+
+impl Rule {
+    /// What it holds when nothing is taken.
+    pub(crate) fn holds(&self) -> u64 {
+        match self {
+            Self::Rate(rate) => rate.capacity.into(),
+            Self::Window(window) => window.limit,
+            Self::Concurrent(most) => (*most).into(),
+        }
+    }
+}
+
+fn check_one(position: usize, bucket: &Bucket, before: &[Bucket]) -> Result<(), StateFault> {
+    let holds = bucket.rule.holds();
+    if u64::from(bucket.cost) > holds {
+        let cost = bucket.cost;
+        return Err(StateFault::Invalid(format!("bucket {position} takes {cost} and never holds more than {holds}")));
+    }
+    if before.iter().any(|other| other.key == bucket.key && same_counter(&other.rule, &bucket.rule)) {
+        return Err(StateFault::Invalid(format!("bucket {position} has the key of one before it: `{}`", bucket.key)));
+    }
+    Ok(())
+}
+
+fn same_counter(one: &Rule, other: &Rule) -> bool {
+    match (one, other) {
+        (Rule::Rate(_), Rule::Rate(_)) | (Rule::Concurrent(_), Rule::Concurrent(_)) => true,
+        (Rule::Window(one), Rule::Window(other)) => one.per == other.per,
+        _ => false,
     }
 }

@@ -7,6 +7,7 @@ mod gateway;
 mod http;
 mod lines;
 mod programs;
+mod redis;
 mod run;
 mod suite;
 mod variables;
@@ -16,6 +17,7 @@ pub use gateway::Gateway;
 pub use http::{Connection, Reply, Request};
 pub use lines::Lines;
 pub use programs::Programs;
+pub use redis::RedisServer;
 pub use run::{Failure, run};
 pub use suite::suite;
 

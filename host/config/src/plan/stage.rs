@@ -8,7 +8,7 @@ use cardea_grant::{Grants, Mask};
 use serde_json::Value;
 
 use crate::kind::Text;
-use crate::manifest::{Grant, Isolation, Match, OnError, Stage};
+use crate::manifest::{Grant, Isolation, Keep, LimiterLoss, Match, OnError, OnLoss, Stage};
 use crate::names::{Pattern, PluginSource, StageName};
 use crate::reader::suggestion;
 use crate::report::{Problem, Report};
@@ -32,6 +32,10 @@ pub struct StagePlan {
     pub on_error: OnError,
     /// Why calls may pass it when it fails, if somebody wrote that they may.
     pub accept_fail_open: Option<String>,
+    /// How long what it counts and keeps is needed.
+    pub keep: Keep,
+    /// What it does while shared state cannot be reached.
+    pub on_loss: OnLoss,
     /// Who shares an instance.
     pub isolation: Isolation,
     /// Instances that may run at once, if that was written.
@@ -120,6 +124,8 @@ fn stage(raw: Stage, servers: Option<&[String]>, report: &mut Report) -> Option<
         config: raw.config.value,
         on_error: raw.on_error,
         accept_fail_open: raw.accept_fail_open,
+        keep: raw.keep,
+        on_loss: raw.on_loss,
         isolation: raw.isolation,
         concurrency: raw.concurrency,
         memory: raw.memory,
@@ -211,7 +217,8 @@ fn matches(raw: Match, servers: Option<&[String]>, report: &mut Report) -> Match
 
 /// An acceptance that nothing needs would let a later change of `on-error` through unseen.
 fn check_acceptance(raw: &Stage, report: &mut Report) {
-    if raw.accept_fail_open.is_some() && raw.on_error == OnError::Refuse {
+    let fails_open = raw.on_error != OnError::Refuse || raw.on_loss.limiter == LimiterLoss::Allow;
+    if raw.accept_fail_open.is_some() && !fails_open {
         let message = "`stage.accept-fail-open` is written, and `stage.on-error` refuses calls";
         let problem = Problem::new(raw.spans.of("accept-fail-open"), message, "nothing fails open here");
         report.push(problem.help("leave it out, or write `on-error = \"allow\"` or `\"skip\"`"));

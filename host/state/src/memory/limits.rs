@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use super::bounded::{Bounded, Idle};
 use super::rate::{Arrival, Pace};
+use super::saved::{Counted, Saved};
 use super::window::Count;
+use crate::limiter::{SLOT_RETRY, check, nothing_to_settle};
 use crate::{Bucket, Period, Permit, Rule, StateFault, Taken, Window};
-
-/// When a slot comes free, nobody knows.
-const SLOT_RETRY: Duration = Duration::from_secs(1);
 
 /// The limits of one namespace.
 pub(super) struct Limits(Arc<Mutex<Tables>>);
@@ -58,9 +57,7 @@ impl Limits {
     }
 
     pub(super) fn take(&self, buckets: &[Bucket], now_ms: u64) -> Result<Taken, StateFault> {
-        for (position, bucket) in buckets.iter().enumerate() {
-            check(position, bucket, &buckets[..position])?;
-        }
+        check(buckets)?;
         let mut tables = self.lock();
         let mut nexts = Vec::with_capacity(buckets.len());
         let mut taken = Taken { allowed: true, remaining: u64::MAX, ..Taken::default() };
@@ -101,15 +98,29 @@ impl Limits {
         let next = match bucket.rule {
             Rule::Rate(rate) => Next::Rate(Pace::new(rate)?.settle(tables.arrival(bucket, now_ms), delta, now_ms)),
             Rule::Window(window) => Next::Window(window.per, tables.count(bucket, window, now_ms)?.settle(delta)),
-            Rule::Concurrent(_) => {
-                return Err(StateFault::Invalid(
-                    "concurrent slots are given back by the host; there is nothing to settle".to_owned(),
-                ));
-            }
+            Rule::Concurrent(_) => return Err(nothing_to_settle()),
         };
         tables.make_room(std::slice::from_ref(bucket), now_ms)?;
         tables.store(&bucket.key, next);
         Ok(())
+    }
+
+    /// How a counter stands, if it says anything.
+    pub(super) fn saved(&self, counted: Counted, key: &str) -> Option<Saved> {
+        let tables = self.lock();
+        match counted {
+            Counted::Rate => tables.rates.get(key).map(|arrival| arrival.saved()),
+            Counted::Window(per) => tables.windows[per as usize].get(key).map(|count| count.saved()),
+        }
+    }
+
+    /// Puts a counter where it stood in an earlier process.
+    pub(super) fn restore(&self, counted: Counted, key: &str, saved: Saved) {
+        let next = match counted {
+            Counted::Rate => Next::Rate(Arrival::restored(saved)),
+            Counted::Window(per) => Next::Window(per, Count::restored(saved)),
+        };
+        self.lock().store(key, next);
     }
 
     fn lock(&self) -> MutexGuard<'_, Tables> {
@@ -195,31 +206,6 @@ impl Tables {
 
 fn room<V: Idle>(table: &mut Bounded<V>, bucket: &Bucket, new: usize, now_ms: u64) -> bool {
     bucket.cost == 0 || table.get(&bucket.key).is_some() || table.has_room(new, now_ms, |_, _| {})
-}
-
-/// A bucket that can be looked at together with the ones before it.
-fn check(position: usize, bucket: &Bucket, before: &[Bucket]) -> Result<(), StateFault> {
-    let holds = match bucket.rule {
-        Rule::Rate(rate) => rate.capacity.into(),
-        Rule::Window(window) => window.limit,
-        Rule::Concurrent(most) => most.into(),
-    };
-    if u64::from(bucket.cost) > holds {
-        let cost = bucket.cost;
-        return Err(StateFault::Invalid(format!("bucket {position} takes {cost} and never holds more than {holds}")));
-    }
-    if before.iter().any(|other| other.key == bucket.key && same_counter(&other.rule, &bucket.rule)) {
-        return Err(StateFault::Invalid(format!("bucket {position} has the key of one before it: `{}`", bucket.key)));
-    }
-    Ok(())
-}
-
-fn same_counter(one: &Rule, other: &Rule) -> bool {
-    match (one, other) {
-        (Rule::Rate(_), Rule::Rate(_)) | (Rule::Concurrent(_), Rule::Concurrent(_)) => true,
-        (Rule::Window(one), Rule::Window(other)) => one.per == other.per,
-        _ => false,
-    }
 }
 
 /// Slots in use; dropping them gives them back.

@@ -8,8 +8,13 @@
 mod bounded;
 mod limits;
 mod rate;
+mod saved;
 mod values;
 mod window;
+
+pub(crate) use saved::{Counted, Saved};
+#[cfg(test)]
+pub(crate) use window::end_of_period;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,6 +55,17 @@ impl Memory {
     /// Empty state.
     pub fn new(bounds: Bounds) -> Self {
         Self { bounds, limits: DashMap::new(), values: DashMap::new() }
+    }
+
+    /// How a counter stands, if it says anything.
+    pub(crate) fn saved(&self, namespace: &str, counted: Counted, key: &str) -> Option<Saved> {
+        self.limits.get(namespace)?.saved(counted, key)
+    }
+
+    /// Puts a counter where it stood in an earlier process.
+    pub(crate) fn restore(&self, namespace: &str, counted: Counted, key: &str, saved: Saved) {
+        let limits = self.limits.entry(namespace.into()).or_insert_with(|| Arc::new(Limits::new(self.bounds.keys)));
+        limits.restore(counted, key, saved);
     }
 
     fn limits(&self, namespace: &str, now_ms: u64) -> Result<Arc<Limits>, StateFault> {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::bounded::Idle;
+use super::saved::Saved;
 use crate::{Rate, StateFault};
 
 /// When the bucket is full again.
@@ -12,7 +13,7 @@ pub(super) struct Arrival(u128);
 /// A rate, read once.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
-    /// Nanoseconds that one unit costs. Rounded up: never more than the rate.
+    /// Nanoseconds that one unit costs.
     interval: u128,
     capacity: u32,
 }
@@ -28,15 +29,19 @@ impl Arrival {
     pub(super) fn full(now_ms: u64) -> Self {
         Self(nanos(now_ms))
     }
+
+    pub(super) fn saved(self) -> Saved {
+        Saved { at: u64::try_from(self.0).unwrap_or(u64::MAX), used: 0 }
+    }
+
+    pub(super) fn restored(saved: Saved) -> Self {
+        Self(saved.at.into())
+    }
 }
 
 impl Pace {
     pub(super) fn new(rate: Rate) -> Result<Self, StateFault> {
-        let per_second = rate.refill_per_second;
-        if !per_second.is_finite() || per_second <= 0.0 {
-            return Err(StateFault::Invalid(format!("refill-per-second is {per_second}; it must be above 0")));
-        }
-        Ok(Self { interval: (1e9 / per_second).ceil().max(1.0) as u128, capacity: rate.capacity })
+        Ok(Self { interval: rate.interval()?.into(), capacity: rate.capacity })
     }
 
     /// The arrival time after taking `cost`, or how long until that can be done.

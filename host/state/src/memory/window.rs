@@ -5,10 +5,8 @@ use std::time::Duration;
 use time::{Date, Month, OffsetDateTime};
 
 use super::bounded::Idle;
+use super::saved::Saved;
 use crate::{Period, StateFault, Window};
-
-/// No zone is further from UTC than this.
-const FARTHEST_OFFSET_MINUTES: i32 = 18 * 60;
 
 /// What was taken in the period that ends at `end_ms`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +41,14 @@ impl Count {
         Self { used: self.used.saturating_add_signed(delta), ..self }
     }
 
+    pub(super) fn saved(self) -> Saved {
+        Saved { at: self.end_ms, used: self.used }
+    }
+
+    pub(super) fn restored(saved: Saved) -> Self {
+        Self { end_ms: saved.at, used: saved.used }
+    }
+
     pub(super) fn remaining(self, window: Window) -> u64 {
         window.limit.saturating_sub(self.used)
     }
@@ -56,12 +62,8 @@ impl Count {
     }
 }
 
-fn end_of_period(window: Window, now_ms: u64) -> Result<u64, StateFault> {
-    if window.utc_offset_minutes.abs() > FARTHEST_OFFSET_MINUTES {
-        let offset = window.utc_offset_minutes;
-        return Err(StateFault::Invalid(format!("utc-offset-minutes is {offset}; no zone is more than 18 hours off")));
-    }
-    let offset = i64::from(window.utc_offset_minutes) * 60;
+pub(crate) fn end_of_period(window: Window, now_ms: u64) -> Result<u64, StateFault> {
+    let offset = window.utc_offset_seconds()?;
     let beyond = || StateFault::Invalid(format!("the clock says {now_ms}, which is beyond the calendar"));
     let local = i64::try_from(now_ms / 1000).map_err(|_| beyond())? + offset;
     let every = |seconds: i64| local.div_euclid(seconds) * seconds + seconds;
