@@ -18,7 +18,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cardea-registry", &["cardea-message", "cardea-chain"]),
     ("cardea-dial", &["cardea-message", "cardea-chain"]),
     ("cardea-listen", &["cardea-message", "cardea-chain"]),
-    ("cardea-plugin", &["cardea-message", "cardea-chain", "cardea-state", "cardea-grant", "cardea-egress"]),
+    ("cardea-jose", &["cardea-message", "cardea-grant", "cardea-egress"]),
+    (
+        "cardea-plugin",
+        &["cardea-message", "cardea-chain", "cardea-state", "cardea-grant", "cardea-egress", "cardea-jose"],
+    ),
     (
         "cardea",
         &[
@@ -31,6 +35,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "cardea-state",
             "cardea-grant",
             "cardea-egress",
+            "cardea-jose",
             "cardea-ledger",
             "cardea-admin",
             "cardea-config",
