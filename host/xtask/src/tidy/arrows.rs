@@ -20,7 +20,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cardea-registry", &["cardea-message", "cardea-chain"]),
     ("cardea-dial", &["cardea-message", "cardea-chain", "cardea-seal"]),
     ("cardea-listen", &["cardea-message", "cardea-chain", "cardea-seal"]),
-    ("cardea-plugin", &["cardea-message", "cardea-chain", "cardea-state", "cardea-grant", "cardea-egress"]),
+    ("cardea-jose", &["cardea-message", "cardea-grant", "cardea-egress"]),
+    (
+        "cardea-plugin",
+        &["cardea-message", "cardea-chain", "cardea-state", "cardea-grant", "cardea-egress", "cardea-jose"],
+    ),
     (
         "cardea",
         &[
@@ -34,6 +38,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "cardea-state",
             "cardea-grant",
             "cardea-egress",
+            "cardea-jose",
             "cardea-ledger",
             "cardea-observe",
             "cardea-admin",
