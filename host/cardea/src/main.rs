@@ -12,6 +12,7 @@ mod metrics;
 mod operate;
 mod plan;
 mod reload;
+mod rights;
 mod serve;
 mod servers;
 mod source;
@@ -57,6 +58,9 @@ enum Command {
     /// Look at plugins.
     #[command(subcommand)]
     Plugin(PluginCommand),
+    /// Ask the rights stages of a manifest what they would say, and which rule says so.
+    #[command(subcommand)]
+    Rbac(RbacCommand),
     /// Print the JSON Schema of the manifest.
     Schema,
     /// Print the reference page of the manifest.
@@ -94,6 +98,24 @@ enum PluginCommand {
     List,
 }
 
+#[derive(Subcommand)]
+enum RbacCommand {
+    /// Put every row of a file to the rights stages, and show those that come out otherwise.
+    Test {
+        #[command(flatten)]
+        manifest: ManifestArguments,
+        /// TOML: each `[[row]]` has `subject`, `call`, `expect` and perhaps `rule` and `shown`.
+        file: PathBuf,
+    },
+    /// Show what comes of one call, and which rule says so.
+    Explain {
+        #[command(flatten)]
+        manifest: ManifestArguments,
+        #[command(flatten)]
+        question: rights::Arguments,
+    },
+}
+
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Serve(arguments) => serve::run(&arguments.manifest),
@@ -104,6 +126,10 @@ fn main() -> ExitCode {
         Command::Rollback(arguments) => control::run(&arguments.manifest, arguments.json, Wish::RollBack),
         Command::Plugin(PluginCommand::Inspect { plugin }) => inspect::run(&plugin),
         Command::Plugin(PluginCommand::List) => inspect::list(),
+        Command::Rbac(RbacCommand::Test { manifest, file }) => rights::test(&manifest.manifest, &file),
+        Command::Rbac(RbacCommand::Explain { manifest, question }) => {
+            rights::explain(&manifest.manifest, &question.into())
+        }
         Command::Schema => log::print(&format!("{:#}", cardea_config::schema())),
         Command::ManifestReference => log::print(&cardea_config::reference()),
         Command::Version => log::print(concat!("cardea ", env!("CARGO_PKG_VERSION"))),
@@ -127,6 +153,11 @@ impl Failure {
     /// The manifest, or what it names, is not usable: `EX_CONFIG`.
     fn config(text: impl Into<String>) -> Self {
         Self { code: 78, text: text.into() }
+    }
+
+    /// What was to be shown does not hold.
+    fn differs(text: impl Into<String>) -> Self {
+        Self { code: 1, text: text.into() }
     }
 
     /// The arguments are not usable: `EX_USAGE`.
