@@ -1,10 +1,12 @@
 //! The `cardea` command: reads its arguments, runs one subcommand, chooses the exit code. Nothing else lives here.
 
 mod assemble;
+mod audit;
 mod check;
 mod deliver;
 mod gateway;
 mod inspect;
+mod journal;
 mod log;
 mod manifest;
 mod plan;
@@ -45,6 +47,9 @@ enum Command {
     /// Look at plugins.
     #[command(subcommand)]
     Plugin(PluginCommand),
+    /// Read the journal.
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Print the JSON Schema of the manifest.
     Schema,
     /// Print the reference page of the manifest.
@@ -79,6 +84,7 @@ fn main() -> ExitCode {
         Command::Plan(arguments) => plan::run(&arguments.manifest),
         Command::Plugin(PluginCommand::Inspect { plugin }) => inspect::run(&plugin),
         Command::Plugin(PluginCommand::List) => inspect::list(),
+        Command::Audit(command) => audit::run(&command),
         Command::Schema => log::print(&format!("{:#}", cardea_config::schema())),
         Command::ManifestReference => log::print(&cardea_config::reference()),
         Command::Version => log::print(concat!("cardea ", env!("CARGO_PKG_VERSION"))),

@@ -53,6 +53,8 @@ pub enum FaultKind {
     Cancelled,
     /// A stage failed, and its failure refuses the call.
     StageFailed,
+    /// The journal must have the call and cannot take it.
+    Unrecorded,
     /// Anything else: a bug of ours.
     Internal,
 }
@@ -85,6 +87,12 @@ impl Fault {
         )
     }
 
+    /// The journal must have the call and cannot take it.
+    pub(crate) fn unrecorded(outside: &str) -> Self {
+        let inside = "the journal cannot be written, and its mode is strict";
+        Self::new(Side::House, FaultKind::Unrecorded, outside, inside)
+    }
+
     /// The word used in logs and records.
     pub fn word(&self) -> &'static str {
         match self.kind {
@@ -99,6 +107,7 @@ impl Fault {
             FaultKind::TooLarge => "too-large",
             FaultKind::Cancelled => "cancelled",
             FaultKind::StageFailed => "stage-failed",
+            FaultKind::Unrecorded => "unrecorded",
             FaultKind::Internal => "internal",
         }
     }

@@ -31,7 +31,7 @@ impl Chain {
         };
         let reply = walk.through().await;
         let Walk { trail, held, .. } = walk;
-        trail.finish(&reply).await;
+        let reply = trail.finish(reply).await;
         // What stages took for the length of the call goes back only now, after the record.
         drop(held);
         reply
@@ -124,6 +124,7 @@ impl Walk<'_> {
     /// Rooms 6 and 7: chooses an endpoint and asks it.
     async fn ask(&mut self, target: &Target) -> Result<Reply, Fault> {
         let endpoint = self.choose(&target.endpoints).await?;
+        self.trail.intend().await?;
         if !self.subscribes() {
             return self.exchange(endpoint).await;
         }

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::manifest::{Log, Manifest};
+use crate::manifest::{Journal, JournalMode, JournalSync, Log, Manifest};
 use crate::reader::Reader;
+use crate::report::{Problem, Report};
 use crate::spans::Spans;
 
 mod listen;
@@ -28,6 +29,8 @@ pub struct Plan {
     pub admin: Option<AdminPlan>,
     /// What is logged.
     pub log: Log,
+    /// How calls are recorded.
+    pub journal: Journal,
     /// The servers, in the order of the manifest; their names differ.
     pub servers: Vec<ServerPlan>,
     /// The stages, in the order calls pass through them; their names differ.
@@ -43,6 +46,7 @@ pub(crate) fn build(manifest: Manifest, reader: &mut Reader<'_>) -> Option<Plan>
     let limits = manifest.listen.limits.clone();
     let listen = listen::listen(manifest.listen, report);
     let admin = listen::admin(manifest.admin, report);
+    keeps_its_word(&manifest.journal, report);
     // Servers that could not be read at all have names nobody knows.
     let unread = manifest.server.is_empty() && manifest.spans.written("server");
     let names = server::names(&manifest.server, report).filter(|_| !unread);
@@ -54,8 +58,18 @@ pub(crate) fn build(manifest: Manifest, reader: &mut Reader<'_>) -> Option<Plan>
         listen: listen?,
         admin: admin?,
         log: manifest.log,
+        journal: manifest.journal,
         servers: servers?,
         stages: stages?,
         spans: manifest.spans,
     })
+}
+
+/// Strict means that a record survives whatever happens after the answer; unforced lines do not.
+fn keeps_its_word(journal: &Journal, report: &mut Report) {
+    if journal.mode == JournalMode::Strict && journal.sync == JournalSync::Never {
+        let message = "`journal.mode` is \"strict\" and `journal.sync` is \"never\"";
+        let problem = Problem::new(journal.spans.of("sync"), message, "lines would be lost with the machine's power");
+        report.push(problem.help("leave `sync` out, or set `mode = \"bounded\"`"));
+    }
 }
