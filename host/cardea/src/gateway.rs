@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
-use cardea_chain::{Record, Recorder};
+use cardea_chain::{Record, Recorder, Unrecorded};
 use cardea_egress::Egress;
 use cardea_ledger::Journal;
 use cardea_listen::{Gauges, Generation};
@@ -67,19 +67,12 @@ impl Parts {
     }
 }
 
-/// Opens the journal under the data directory.
-pub(crate) fn open_journal(manifest: &Manifest) -> Result<Arc<Journal>, Failure> {
-    let data = manifest.data();
-    Journal::open(&data.join("journal"), cardea_ledger::Settings::default())
-        .map_err(|error| Failure::unavailable(format!("cannot open the journal in {}: {error}", data.display())))
-}
-
 /// The recorder where no call is walked.
 struct NoCalls;
 
 impl Recorder for NoCalls {
-    fn record(&self, _: Box<Record>) -> BoxFuture<'_, ()> {
-        Box::pin(std::future::ready(()))
+    fn record(&self, _: Box<Record>) -> BoxFuture<'_, Result<(), Unrecorded>> {
+        Box::pin(std::future::ready(Ok(())))
     }
 
     fn record_now(&self, _: Box<Record>) {}

@@ -1,11 +1,13 @@
 //! The `cardea` command: reads its arguments, runs one subcommand, chooses the exit code. Nothing else lives here.
 
 mod assemble;
+mod audit;
 mod check;
 mod control;
 mod deliver;
 mod gateway;
 mod inspect;
+mod journal;
 mod log;
 mod manifest;
 mod metrics;
@@ -61,6 +63,9 @@ enum Command {
     /// Ask the rights stages of a manifest what they would say, and which rule says so.
     #[command(subcommand)]
     Rbac(RbacCommand),
+    /// Read the journal.
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Print the JSON Schema of the manifest.
     Schema,
     /// Print the reference page of the manifest.
@@ -130,6 +135,7 @@ fn main() -> ExitCode {
         Command::Rbac(RbacCommand::Explain { manifest, question }) => {
             rights::explain(&manifest.manifest, &question.into())
         }
+        Command::Audit(command) => audit::run(&command),
         Command::Schema => log::print(&format!("{:#}", cardea_config::schema())),
         Command::ManifestReference => log::print(&cardea_config::reference()),
         Command::Version => log::print(concat!("cardea ", env!("CARGO_PKG_VERSION"))),

@@ -10,9 +10,9 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::gateway::{Gateway, Parts, open_journal};
+use crate::gateway::{Gateway, Parts};
 use crate::manifest::Manifest;
-use crate::{Failure, assemble, control, deliver, log, operate, plan, reload, state, status};
+use crate::{Failure, assemble, control, deliver, journal, log, operate, plan, reload, state, status};
 
 /// Serves until a signal says to stop.
 pub(crate) fn run(path: &Path) -> Result<(), Failure> {
@@ -30,7 +30,7 @@ pub(crate) fn runtime() -> Result<Runtime, Failure> {
 }
 
 async fn serve(path: PathBuf, manifest: Manifest) -> Result<(), Failure> {
-    let journal = open_journal(&manifest)?;
+    let journal = journal::open(&manifest)?;
     let state = state::open(&manifest).await?;
     let parts = Parts::new(&manifest, state, Arc::clone(&journal) as Arc<dyn cardea_chain::Recorder>)?;
     let first = assemble::first(&parts, &manifest).await.map_err(|report| manifest.wrong(&report))?;
@@ -145,13 +145,16 @@ struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
+    /// Never read. A file that may not grow further is to be an error of the write; unhandled, the signal ends the process.
+    _file_size: Signal,
 }
 
 impl Signals {
     fn listen() -> std::io::Result<Self> {
         let [terminate, interrupt, hangup] =
             [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()].map(signal);
-        Ok(Self { terminate: terminate?, interrupt: interrupt?, hangup: hangup? })
+        let file_size = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?;
+        Ok(Self { terminate: terminate?, interrupt: interrupt?, hangup: hangup?, _file_size: file_size })
     }
 }
 

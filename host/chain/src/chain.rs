@@ -145,10 +145,11 @@ impl Chain {
         ))
     }
 
-    /// Records an exchange that room 2 refused. There is no call yet, and still one record.
+    /// Records an exchange that room 2 refused. There is no call yet, and still one record. Whether it could be written makes
+    /// no difference: nothing leaves but the refusal.
     pub async fn record_refused(&self, call: &Arc<Call>, admitted: Vec<Step>, refusal: &Refusal) {
         let trail = Trail::new(call, self, admitted);
-        trail.finish(&Reply::refused(refusal.clone())).await;
+        trail.finish(Reply::refused(refusal.clone())).await;
     }
 }
 

@@ -55,6 +55,8 @@ pub enum FaultKind {
     Superseded,
     /// A stage failed, and its failure refuses the call.
     StageFailed,
+    /// The journal must have the call and cannot take it.
+    Unrecorded,
     /// Anything else: a bug of ours.
     Internal,
 }
@@ -87,6 +89,12 @@ impl Fault {
         )
     }
 
+    /// The journal must have the call and cannot take it.
+    pub(crate) fn unrecorded(outside: &str) -> Self {
+        let inside = "the journal cannot be written, and its mode is strict";
+        Self::new(Side::House, FaultKind::Unrecorded, outside, inside)
+    }
+
     /// The word used in logs and records.
     pub fn word(&self) -> &'static str {
         match self.kind {
@@ -102,6 +110,7 @@ impl Fault {
             FaultKind::Cancelled => "cancelled",
             FaultKind::Superseded => "superseded",
             FaultKind::StageFailed => "stage-failed",
+            FaultKind::Unrecorded => "unrecorded",
             FaultKind::Internal => "internal",
         }
     }

@@ -10,16 +10,33 @@ use serde_json::{Map, Value, value::RawValue};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
-use crate::{Call, Chain, Document, Effects, End, Include, Observer, Reply, Step, Subject, Trace, Treatment};
+use crate::{
+    Call, Chain, Document, Effects, End, Fault, Include, Intent, Observer, Reply, Step, Subject, Trace, Treatment,
+};
 
 /// Takes the records of a chain. Implemented over the ledger.
 pub trait Recorder: Send + Sync + 'static {
-    /// Takes a record on the path: waits while the journal's queue is full, so none is lost.
-    fn record(&self, record: Box<Record>) -> BoxFuture<'_, ()>;
+    /// Whether a call must be written down before its server is asked.
+    fn wants_intents(&self) -> bool {
+        false
+    }
+
+    /// Takes the intent of a call, and comes back when it is durable.
+    fn intend(&self, intent: Box<Intent>) -> BoxFuture<'_, Result<(), Unrecorded>> {
+        drop(intent);
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    /// Takes a record on the path: waits while the journal's queue is full, and longer if the journal is to be durable first.
+    fn record(&self, record: Box<Record>) -> BoxFuture<'_, Result<(), Unrecorded>>;
 
     /// Takes a record of a call that was dropped; must not wait, counts what it cannot take.
     fn record_now(&self, record: Box<Record>);
 }
+
+/// What must be written down before a call goes on could not be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unrecorded;
 
 /// One call, as the journal keeps it.
 #[derive(Debug, Serialize)]
@@ -145,13 +162,29 @@ impl Trail {
         }
     }
 
-    /// Records the end, waiting if the journal's queue is full: this stands before the reply leaves.
-    pub(crate) async fn finish(mut self, reply: &Reply) {
-        self.tell(Some(reply));
-        if let Some(recorder) = self.recorder.take()
-            && let Some(record) = self.record(Some(reply))
-        {
-            recorder.record(Box::new(record)).await;
+    /// Writes down that the call is about to leave, where the journal wants to know.
+    pub(crate) async fn intend(&self) -> Result<(), Fault> {
+        match (&self.recorder, &self.call) {
+            (Some(recorder), Some(call)) if recorder.wants_intents() => {
+                let intent = Intent::of(call, self.generation);
+                recorder
+                    .intend(Box::new(intent))
+                    .await
+                    .map_err(|Unrecorded| Fault::unrecorded("The call was not sent, because it cannot be recorded"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Records the end; this stands before the reply leaves. A reply that must not leave unrecorded, and cannot be recorded,
+    /// becomes a fault; the observer has heard of the reply as it was.
+    pub(crate) async fn finish(mut self, reply: Reply) -> Reply {
+        self.tell(Some(&reply));
+        let Some(recorder) = self.recorder.take() else { return reply };
+        let Some(record) = self.record(Some(&reply)) else { return reply };
+        match recorder.record(Box::new(record)).await {
+            Ok(()) => reply,
+            Err(Unrecorded) => Fault::unrecorded("The answer is withheld, because it cannot be recorded").into(),
         }
     }
 
@@ -271,6 +304,6 @@ fn digest(value: &[u8]) -> String {
     })
 }
 
-fn millis(time: SystemTime) -> u64 {
+pub(crate) fn millis(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_millis() as u64
 }

@@ -46,7 +46,7 @@ impl Chain {
             () = cut => superseded(self.generation).into(),
         };
         let Walk { trail, held, .. } = walk;
-        trail.finish(&reply).await;
+        let reply = trail.finish(reply).await;
         // What stages took for the length of the call goes back only now, after the record.
         drop(held);
         reply
@@ -150,6 +150,7 @@ impl Walk<'_> {
     /// Rooms 6 and 7: chooses an endpoint and asks it.
     async fn ask(&mut self, target: &Target) -> Result<Reply, Fault> {
         let endpoint = self.choose(&target.endpoints).await?;
+        self.trail.intend().await?;
         if !self.subscribes() {
             return self.exchange(endpoint).await;
         }

@@ -33,8 +33,8 @@ mod units;
 pub use cardea_grant::{Grants, Secret};
 pub use diff::{Change, PlanDiff, diff};
 pub use manifest::{
-    Isolation, Keep, KeepIn, KvLoss, LimiterLoss, Limits, Log, LogFormat, LogLevel, OnError, OnLoss, Prefix, Protocol,
-    Reload, SessionScope,
+    Isolation, Journal, JournalMode, JournalSync, Keep, KeepIn, KvLoss, LimiterLoss, Limits, Log, LogFormat, LogLevel,
+    OnError, OnLoss, Prefix, Protocol, Reload, SessionScope,
 };
 pub use names::PluginSource;
 pub use plan::{

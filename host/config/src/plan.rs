@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::manifest::{Log, Manifest, Reload};
+use crate::manifest::{Journal, JournalMode, JournalSync, Log, Manifest, Reload};
 use crate::reader::Reader;
+use crate::report::{Problem, Report};
 use crate::spans::Spans;
 
 mod listen;
@@ -36,6 +37,8 @@ pub struct Plan {
     pub reload: Reload,
     /// Where the counters and values of stages are kept.
     pub state: StatePlan,
+    /// How calls are recorded.
+    pub journal: Journal,
     /// The servers, in the order of the manifest; their names differ.
     pub servers: Vec<ServerPlan>,
     /// The endpoints of the manifest's own, in its order; their paths differ.
@@ -54,6 +57,7 @@ pub(crate) fn build(manifest: Manifest, reader: &mut Reader<'_>) -> Option<Plan>
     let listen = listen::listen(manifest.listen, report);
     let admin = listen::admin(manifest.admin, report);
     let state = state::state(manifest.state, report);
+    keeps_its_word(&manifest.journal, report);
     // Servers that could not be read at all have names nobody knows.
     let unread = manifest.server.is_empty() && manifest.spans.written("server");
     let names = server::names(&manifest.server, report).filter(|_| !unread);
@@ -68,9 +72,19 @@ pub(crate) fn build(manifest: Manifest, reader: &mut Reader<'_>) -> Option<Plan>
         log: manifest.log,
         reload: manifest.reload,
         state,
+        journal: manifest.journal,
         servers: servers?,
         views: views?,
         stages: stages?,
         spans: manifest.spans,
     })
+}
+
+/// Strict means that a record survives whatever happens after the answer; unforced lines do not.
+fn keeps_its_word(journal: &Journal, report: &mut Report) {
+    if journal.mode == JournalMode::Strict && journal.sync == JournalSync::Never {
+        let message = "`journal.mode` is \"strict\" and `journal.sync` is \"never\"";
+        let problem = Problem::new(journal.spans.of("sync"), message, "lines would be lost with the machine's power");
+        report.push(problem.help("leave `sync` out, or set `mode = \"bounded\"`"));
+    }
 }

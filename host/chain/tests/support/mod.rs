@@ -158,9 +158,9 @@ impl Directory for FakeDirectory {
 pub struct Kept(pub Mutex<Vec<Record>>);
 
 impl Recorder for Kept {
-    fn record(&self, record: Box<Record>) -> BoxFuture<'_, ()> {
+    fn record(&self, record: Box<Record>) -> BoxFuture<'_, Result<(), Unrecorded>> {
         self.record_now(record);
-        Box::pin(std::future::ready(()))
+        Box::pin(std::future::ready(Ok(())))
     }
     fn record_now(&self, record: Box<Record>) {
         self.0.lock().unwrap().push(*record);

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use cardea_chain::{
     Ask, Call, CallVerdict, Candidate, Chain, Credential, Directory, Done, Endpoint, Event, Exchange, Fault, FaultKind,
     Finding, Health, Hook, HookFuture, Hooks, ItemKind, Matcher, OnError, Place, Placed, Record, Recorder, Refusal,
-    RefusalKind, Role, Side, Stage, Subject, Target, Upstream,
+    RefusalKind, Role, Side, Stage, Subject, Target, Unrecorded, Upstream,
 };
 use cardea_listen::{Generation, Limits, Settings, bind};
 use cardea_message::{ErrorObject, Id, Message, Method, Notification, Pointer, Response, compose, json};
@@ -364,9 +364,9 @@ impl Stage for Doorman {
 }
 
 impl Recorder for Journal {
-    fn record(&self, record: Box<Record>) -> BoxFuture<'_, ()> {
+    fn record(&self, record: Box<Record>) -> BoxFuture<'_, Result<(), Unrecorded>> {
         self.record_now(record);
-        std::future::ready(()).boxed()
+        std::future::ready(Ok(())).boxed()
     }
 
     fn record_now(&self, record: Box<Record>) {
