@@ -30,7 +30,7 @@ pub(crate) async fn answer(head: &Parts, guard: &Guard, status: &dyn Status, ope
         "/status" => unauthorized(),
         _ => problem(
             StatusCode::NOT_FOUND,
-            "served are /livez, /readyz, /status, /v1/generations, /v1/reload and /v1/rollback",
+            "served are /livez, /readyz, /status, /v1/generations, /v1/shadow, /v1/reload and /v1/rollback",
         ),
     }
 }

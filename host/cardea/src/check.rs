@@ -28,6 +28,7 @@ pub(crate) fn rules(plan: &Plan, stages: &[Examined], report: &mut Report) {
     identity(plan, stages, report);
     for examined in stages {
         on_error(examined, report);
+        shadow_role(examined, report);
     }
     shape_first(stages, report);
     coverage(plan, stages, report);
@@ -65,6 +66,17 @@ fn on_error(examined: &Examined, report: &mut Report) {
         report.push(problem.help(
             "leave `on-error` out, or say why that is acceptable: `accept-fail-open = \"nothing is lost if this is missed\"`",
         ));
+    }
+}
+
+/// What stands elsewhere in the chain cannot be compared.
+fn shadow_role(examined: &Examined, report: &mut Report) {
+    let (Some((inspection, _)), Some(shadow)) = (&examined.shadow, &examined.plan.shadow) else { return };
+    let (live, other) = (examined.role(), inspection.role());
+    if live != other {
+        let (name, live, other) = (&examined.plan.name, live.as_str(), other.as_str());
+        let message = format!("the shadow of stage `{name}` is of role `{other}`, and the stage of role `{live}`");
+        report.push(Problem::new(shadow.spans.of("plugin"), message, "cannot be compared"));
     }
 }
 

@@ -13,6 +13,7 @@ mod plan;
 mod reload;
 mod serve;
 mod servers;
+mod shadows;
 mod source;
 mod standard;
 mod status;
@@ -52,6 +53,9 @@ enum Command {
     Generations(ControlArguments),
     /// Let the gateway that runs serve again what it served before.
     Rollback(ControlArguments),
+    /// Look at what runs beside the stages of the gateway that runs.
+    #[command(subcommand)]
+    Shadow(ShadowCommand),
     /// Look at plugins.
     #[command(subcommand)]
     Plugin(PluginCommand),
@@ -82,6 +86,12 @@ struct ControlArguments {
 }
 
 #[derive(Subcommand)]
+enum ShadowCommand {
+    /// Show, for each stage with a shadow, how often both say the same, and where they differ.
+    Report(ControlArguments),
+}
+
+#[derive(Subcommand)]
 enum PluginCommand {
     /// Show a component's hooks, imports, size and digest.
     Inspect {
@@ -100,6 +110,9 @@ fn main() -> ExitCode {
         Command::Reload(arguments) => control::run(&arguments.manifest, arguments.json, Wish::Reload),
         Command::Generations(arguments) => control::run(&arguments.manifest, arguments.json, Wish::Generations),
         Command::Rollback(arguments) => control::run(&arguments.manifest, arguments.json, Wish::RollBack),
+        Command::Shadow(ShadowCommand::Report(arguments)) => {
+            control::run(&arguments.manifest, arguments.json, Wish::Shadows)
+        }
         Command::Plugin(PluginCommand::Inspect { plugin }) => inspect::run(&plugin),
         Command::Plugin(PluginCommand::List) => inspect::list(),
         Command::Schema => log::print(&format!("{:#}", cardea_config::schema())),

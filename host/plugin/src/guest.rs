@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::outgoing::Outgoing;
 use crate::output::Output;
+use crate::shadow::Tape;
 use crate::ticker::Ticker;
 use crate::{Allowed, Capabilities};
 
@@ -52,6 +53,8 @@ pub(crate) struct Visit {
     pub(crate) credential: Option<Arc<Credential>>,
     pub(crate) listing: Option<Arc<Listing>>,
     pub(crate) reply: Option<Arc<Reply>>,
+    /// What the outside answers: written down where a shadow follows, played back to the shadow.
+    pub(crate) tape: Option<Arc<Tape>>,
 }
 
 impl Visit {
@@ -69,6 +72,11 @@ impl Visit {
 
     pub(crate) fn reply(call: &Arc<Call>, reply: &Arc<Reply>) -> Self {
         Self { reply: Some(Arc::clone(reply)), ..Self::call(Hook::Reply, call) }
+    }
+
+    /// The same, with a tape that runs.
+    pub(crate) fn taped(self, tape: Option<&Arc<Tape>>) -> Self {
+        Self { tape: tape.cloned(), ..self }
     }
 
     pub(crate) fn records() -> Self {
@@ -185,7 +193,8 @@ impl Guest {
 
     /// The one moment this hook runs at.
     pub(crate) fn now_ms(&mut self) -> u64 {
-        *self.now_ms.get_or_insert_with(|| self.facts.clock.now_ms())
+        let (clock, tape) = (&self.facts.clock, &self.visit.tape);
+        *self.now_ms.get_or_insert_with(|| tape.as_ref().map_or_else(|| clock.now_ms(), |tape| tape.now_ms(clock)))
     }
 
     /// The call's `params` as the hook has edited them; empty where there is no message.
