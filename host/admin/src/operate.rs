@@ -1,4 +1,4 @@
-//! The paths by which an operator changes generations: `/v1/generations`, `/v1/reload`, `/v1/rollback`.
+//! The paths by which an operator changes generations: `/v1/generations`, `/v1/shadow`, `/v1/reload`, `/v1/rollback`.
 
 use std::time::Duration;
 
@@ -15,7 +15,8 @@ use crate::{Operator, Ran};
 const PATIENCE: Duration = Duration::from_secs(2);
 
 enum Wish {
-    Look,
+    Generations,
+    Shadows,
     Reload,
     RollBack,
 }
@@ -23,7 +24,8 @@ enum Wish {
 /// Answers a request that was admitted, if its path is one of these.
 pub(crate) async fn answer(head: &Parts, guard: &Guard, operator: &dyn Operator) -> Option<Page> {
     let (method, wish) = match head.uri.path() {
-        "/v1/generations" => (Method::GET, Wish::Look),
+        "/v1/generations" => (Method::GET, Wish::Generations),
+        "/v1/shadow" => (Method::GET, Wish::Shadows),
         "/v1/reload" => (Method::POST, Wish::Reload),
         "/v1/rollback" => (Method::POST, Wish::RollBack),
         _ => return None,
@@ -35,7 +37,8 @@ pub(crate) async fn answer(head: &Parts, guard: &Guard, operator: &dyn Operator)
         return Some(unauthorized());
     }
     Some(match wish {
-        Wish::Look => json_page(StatusCode::OK, &operator.generations()),
+        Wish::Generations => json_page(StatusCode::OK, &operator.generations()),
+        Wish::Shadows => json_page(StatusCode::OK, &operator.shadows()),
         Wish::Reload => told(operator.reload()).await,
         Wish::RollBack => told(operator.roll_back()).await,
     })

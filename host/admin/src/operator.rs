@@ -10,6 +10,9 @@ pub trait Operator: Send + Sync + 'static {
     /// so it must not wait for anything.
     fn generations(&self) -> Value;
 
+    /// How versions of stages that run beside them compare, stage by stage. It must not wait either.
+    fn shadows(&self) -> Value;
+
     /// Asks for the manifest to be read again.
     fn reload(&self) -> Ran;
 

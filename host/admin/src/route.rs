@@ -39,7 +39,7 @@ fn looked(head: &Parts, guard: &Guard, status: &dyn Status) -> Page {
 }
 
 fn nowhere() -> Page {
-    let served = "/livez, /readyz, /status, /metrics, /v1/calls, /v1/calls/<id>, /v1/generations, /v1/reload and /v1/rollback";
+    let served = "/livez, /readyz, /status, /metrics, /v1/calls, /v1/calls/<id>, /v1/generations, /v1/shadow, /v1/reload and /v1/rollback";
     problem(StatusCode::NOT_FOUND, &format!("served are {served}"))
 }
 

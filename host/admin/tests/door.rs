@@ -49,6 +49,10 @@ impl Operator for Fake {
         json!({ "serving": 7 })
     }
 
+    fn shadows(&self) -> Value {
+        json!([])
+    }
+
     fn reload(&self) -> Ran {
         self.runs.fetch_add(1, Ordering::Relaxed);
         if self.ready.load(Ordering::Relaxed) {
@@ -166,9 +170,12 @@ async fn generations_are_changed_by_who_has_the_token_and_by_the_right_method() 
     fake.ready.store(true, Ordering::Relaxed);
     let asked = async |token, method, path| ask(address, token, method, path).await.unwrap();
     for token in [None, Some("wrong")] {
-        for (method, path) in
-            [(Method::GET, "/v1/generations"), (Method::POST, "/v1/reload"), (Method::POST, "/v1/rollback")]
-        {
+        for (method, path) in [
+            (Method::GET, "/v1/generations"),
+            (Method::GET, "/v1/shadow"),
+            (Method::POST, "/v1/reload"),
+            (Method::POST, "/v1/rollback"),
+        ] {
             assert_eq!(asked(token, method, path).await.0, StatusCode::UNAUTHORIZED, "{path}");
         }
     }

@@ -1,17 +1,23 @@
 //! Manifest to generation: the one place where everything meets. What did not change is taken over from the generation
 //! before, pools and connections included.
 
+mod shadows;
+
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use cardea_chain::{Chain, Directory, Endpoint, OnError, Placed, Role, Stage};
 use cardea_config::{
-    Isolation as IsolationPlan, OnError as OnErrorPlan, Plan, Prefix as PrefixPlan, Problem, RenamePlan, Report,
-    ServerPlan, Source, StagePlan, ViewPlan,
+    Isolation as IsolationPlan, OnError as OnErrorPlan, Plan, PluginSource, Prefix as PrefixPlan, Problem, RenamePlan,
+    Report, ServerPlan, Source, StagePlan, ViewPlan,
 };
 use cardea_listen::Generation;
-use cardea_plugin::{ConfigProblem, Engine, Inspection, Isolation, Limits, LoadError, StageSpec, WasmStage};
+use cardea_plugin::{
+    Capabilities, ConfigProblem, Engine, Inspection, Isolation, Limits, LoadError, Shadow, Shadowed, StageSpec,
+    WasmStage,
+};
 use cardea_registry::{Prefix, Registry, Rename, Server, View};
 use futures_util::future::join_all;
 
@@ -52,6 +58,8 @@ pub(crate) struct LoadedStage {
     pub(crate) plan: StagePlan,
     /// The stage.
     pub(crate) stage: Arc<WasmStage>,
+    /// Another version that runs beside it.
+    pub(crate) shadow: Option<Arc<Shadow>>,
 }
 
 /// A generation that no longer serves and may again: all of it but its servers, whose processes and sessions are not kept
@@ -107,6 +115,8 @@ pub(crate) struct Examined {
     pub(crate) plan: StagePlan,
     /// What the component says of itself.
     pub(crate) inspection: Inspection,
+    /// What the component of its shadow says of itself.
+    pub(crate) shadow: Option<(Inspection, Bytes)>,
     component: Bytes,
 }
 
@@ -178,20 +188,24 @@ fn completed(
 }
 
 fn examine_one(stage: &StagePlan, report: &mut Report) -> Option<Examined> {
-    let component = match source::read(&stage.plugin) {
-        Ok(component) => component,
-        Err(sentence) => {
-            report.push(Problem::new(stage.spans.of("plugin"), sentence, "not readable"));
-            return None;
-        }
-    };
-    match Engine::inspect(&component) {
-        Ok(inspection) => Some(Examined { plan: stage.clone(), inspection, component }),
-        Err(error) => {
-            report.problems.extend(problems(stage, &error));
-            None
-        }
-    }
+    let shadow = stage.shadow.as_ref().map(|shadow| shadows::examine(stage, shadow, report));
+    let (inspection, component) =
+        inspected(&stage.plugin, stage.spans.of("plugin"), report, &|error| problems(stage, error))?;
+    // One whose shadow cannot be used is not loaded either: the report says why, and nothing is published.
+    Some(Examined { plan: stage.clone(), inspection, shadow: shadow.flatten(), component })
+}
+
+/// A plugin that was read, and what it says of itself.
+fn inspected(
+    plugin: &PluginSource,
+    place: Range<usize>,
+    report: &mut Report,
+    problems: &dyn Fn(&LoadError) -> Vec<Problem>,
+) -> Option<(Inspection, Bytes)> {
+    let component =
+        source::read(plugin).map_err(|sentence| report.push(Problem::new(place, sentence, "not readable"))).ok()?;
+    let inspection = Engine::inspect(&component).map_err(|error| report.problems.extend(problems(&error))).ok()?;
+    Some((inspection, component))
 }
 
 /// Loads every stage, so that one report names all that fail; a stage that did not change keeps its pool.
@@ -203,20 +217,29 @@ async fn load(
     report: &mut Report,
 ) -> Vec<LoadedStage> {
     let mut stages = Vec::new();
-    for Examined { plan, inspection, component } in examined {
+    for Examined { plan, inspection, shadow, component } in examined {
         let same = |old: &&LoadedStage| old.plan.runs_as(&plan) && old.stage.inspection().digest == inspection.digest;
-        if let Some(old) = running.iter().find(same) {
-            stages.push(LoadedStage { stage: Arc::clone(&old.stage), plan });
-            continue;
-        }
-        let egress = plan.grants.http.as_ref().and_then(|_| parts.egress());
-        let capabilities = state::capabilities(&parts.state, &plan, egress);
-        match parts.engine.load(component, spec(&plan, number), capabilities).await {
-            Ok(stage) => stages.push(LoadedStage { plan, stage }),
+        let old = running.iter().find(same);
+        let capabilities = capabilities(parts, &plan);
+        let loaded = match old {
+            Some(old) => Ok(Arc::clone(&old.stage)),
+            None => parts.engine.load(component, spec(&plan, number), capabilities.clone()).await,
+        };
+        let shadow = match shadow {
+            Some(found) => shadows::cast(parts, &plan, number, found, capabilities, old, report).await,
+            None => None,
+        };
+        match loaded {
+            Ok(stage) => stages.push(LoadedStage { plan, stage, shadow }),
             Err(error) => report.problems.extend(problems(&plan, &error)),
         }
     }
     stages
+}
+
+fn capabilities(parts: &Parts, plan: &StagePlan) -> Capabilities {
+    let egress = plan.grants.http.as_ref().and_then(|_| parts.egress());
+    state::capabilities(&parts.state, plan, egress)
 }
 
 fn spec(plan: &StagePlan, generation: u64) -> StageSpec {
@@ -255,8 +278,12 @@ fn problems(stage: &StagePlan, error: &LoadError) -> Vec<Problem> {
 }
 
 fn placed(loaded: &LoadedStage) -> Placed {
+    let live = || Arc::clone(&loaded.stage);
     Placed {
-        stage: Arc::clone(&loaded.stage) as Arc<dyn Stage>,
+        stage: match &loaded.shadow {
+            Some(shadow) => Arc::new(Shadowed::new(live(), Arc::clone(shadow))) as Arc<dyn Stage>,
+            None => live(),
+        },
         matcher: check::matcher(&loaded.plan),
         on_error: match loaded.plan.on_error {
             OnErrorPlan::Refuse => OnError::Refuse,

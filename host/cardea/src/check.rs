@@ -30,6 +30,7 @@ pub(crate) fn rules(plan: &Plan, stages: &[Examined], report: &mut Report) {
         on_error(examined, report);
         on_loss(examined, report);
         keeping(plan, examined, report);
+        shadow_role(examined, report);
     }
     sharing(plan, report);
     shape_first(stages, report);
@@ -108,6 +109,17 @@ fn sharing(plan: &Plan, report: &mut Report) {
     {
         let message = format!("`state.redis` {wrong}");
         report.push(Problem::new(plan.state.spans.of("redis"), message, "cannot be reached"));
+    }
+}
+
+/// What stands elsewhere in the chain cannot be compared.
+fn shadow_role(examined: &Examined, report: &mut Report) {
+    let (Some((inspection, _)), Some(shadow)) = (&examined.shadow, &examined.plan.shadow) else { return };
+    let (live, other) = (examined.role(), inspection.role());
+    if live != other {
+        let (name, live, other) = (&examined.plan.name, live.as_str(), other.as_str());
+        let message = format!("the shadow of stage `{name}` is of role `{other}`, and the stage of role `{live}`");
+        report.push(Problem::new(shadow.spans.of("plugin"), message, "cannot be compared"));
     }
 }
 

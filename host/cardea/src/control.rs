@@ -1,4 +1,4 @@
-//! `cardea reload`, `cardea generations`, `cardea rollback`: what an operator does to a gateway that runs.
+//! `cardea reload`, `cardea generations`, `cardea rollback`, `cardea shadow report`: what an operator does to a gateway that runs.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio::time::sleep;
 
 use crate::manifest::Manifest;
-use crate::{Failure, log, plan};
+use crate::{Failure, log, plan, shadows};
 
 /// How often a run that takes its time is looked for.
 const LOOK: Duration = Duration::from_millis(500);
@@ -24,6 +24,8 @@ pub(crate) enum Wish {
     RollBack,
     /// Show the generations.
     Generations,
+    /// Show how shadows compare.
+    Shadows,
 }
 
 /// Asks the gateway that serves the manifest, and shows what it says. A refusal is a failure.
@@ -35,6 +37,7 @@ pub(crate) fn run(path: &Path, json: bool, wish: Wish) -> Result<(), Failure> {
     }
     let told = match wish {
         Wish::Generations => generations(&answer),
+        Wish::Shadows => shadows::shown(&answer),
         Wish::Reload | Wish::RollBack => ended(&answer)?,
     };
     if json { Ok(()) } else { log::print(&told) }
@@ -84,6 +87,7 @@ impl Door {
     async fn wish(&self, wish: Wish) -> Result<Value, Failure> {
         match wish {
             Wish::Generations => self.ask(Method::GET, "/v1/generations").await,
+            Wish::Shadows => self.ask(Method::GET, "/v1/shadow").await,
             Wish::Reload => self.run(self.ask(Method::POST, "/v1/reload").await?).await,
             Wish::RollBack => self.run(self.ask(Method::POST, "/v1/rollback").await?).await,
         }

@@ -17,6 +17,7 @@ mod reload;
 mod rights;
 mod serve;
 mod servers;
+mod shadows;
 mod source;
 mod standard;
 mod state;
@@ -57,6 +58,9 @@ enum Command {
     Generations(ControlArguments),
     /// Let the gateway that runs serve again what it served before.
     Rollback(ControlArguments),
+    /// Look at what runs beside the stages of the gateway that runs.
+    #[command(subcommand)]
+    Shadow(ShadowCommand),
     /// Look at plugins.
     #[command(subcommand)]
     Plugin(PluginCommand),
@@ -90,6 +94,12 @@ struct ControlArguments {
     /// Print what the gateway answers, as JSON.
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Subcommand)]
+enum ShadowCommand {
+    /// Show, for each stage with a shadow, how often both say the same, and where they differ.
+    Report(ControlArguments),
 }
 
 #[derive(Subcommand)]
@@ -129,6 +139,9 @@ fn main() -> ExitCode {
         Command::Reload(arguments) => control::run(&arguments.manifest, arguments.json, Wish::Reload),
         Command::Generations(arguments) => control::run(&arguments.manifest, arguments.json, Wish::Generations),
         Command::Rollback(arguments) => control::run(&arguments.manifest, arguments.json, Wish::RollBack),
+        Command::Shadow(ShadowCommand::Report(arguments)) => {
+            control::run(&arguments.manifest, arguments.json, Wish::Shadows)
+        }
         Command::Plugin(PluginCommand::Inspect { plugin }) => inspect::run(&plugin),
         Command::Plugin(PluginCommand::List) => inspect::list(),
         Command::Rbac(RbacCommand::Test { manifest, file }) => rights::test(&manifest.manifest, &file),

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::gateway::Gateway;
 use crate::reload::{Promise, Run, Source};
+use crate::shadows;
 
 /// The operator's hand on a gateway. It holds the gateway weakly: looking at it does not keep it alive.
 pub(crate) fn of(gateway: &Arc<Gateway>) -> Arc<dyn Operator> {
@@ -19,6 +20,10 @@ struct OnGateway(Weak<Gateway>);
 impl Operator for OnGateway {
     fn generations(&self) -> Value {
         self.0.upgrade().map_or(Value::Null, |gateway| gateway.history.to_json())
+    }
+
+    fn shadows(&self) -> Value {
+        self.0.upgrade().map_or(Value::Null, |gateway| shadows::report(&gateway.built()))
     }
 
     fn reload(&self) -> Ran {

@@ -129,6 +129,11 @@ impl Listing {
         page.items.chunks(size).zip(page.spans.chunks(size)).map(|chunk| Arc::new(cut(chunk))).collect()
     }
 
+    /// Bytes of the page it was read from.
+    pub fn bytes(&self) -> usize {
+        self.result.len()
+    }
+
     /// The raw definition of an item.
     pub fn definition(&self, id: &str) -> Option<Bytes> {
         let at = self.items.iter().position(|item| item.id == id)?;

@@ -169,6 +169,7 @@ fn stage(old: &StagePlan, new: &StagePlan) -> Vec<String> {
         "match": matches,
         "grant": grants,
         "config": config,
+        "shadow": shadow,
         "on-error": on_error,
         "accept-fail-open": accept_fail_open,
         "keep": keep,

@@ -363,6 +363,8 @@ section! {
         grant: Grant = {};
         /// Its settings, checked against the plugin's own JSON Schema.
         config: Document = {};
+        /// Another version that runs beside it, to see what it would say.
+        shadow: Option<Shadow>;
         /// What happens to a call when the plugin fails.
         on_error: OnError = "refuse";
         /// The reason, in words, why calls may pass this stage when it fails. Without it, `on-error` is `refuse` for every
@@ -382,6 +384,18 @@ section! {
         cpu_budget: Duration = "10ms", within "1ms" to "10s";
         /// Time of one hook, waits included.
         wall_budget: Duration = "50ms", within "1ms" to "60s";
+    }
+}
+
+section! {
+    /// Another version of a stage, which runs beside it on the same calls: what it says is compared with what the stage says, and
+    /// changes nothing. It has the stage's grants and budgets; what it writes only it sees. `cardea shadow report` shows the
+    /// differences.
+    pub(crate) struct Shadow {
+        /// The plugin. Default: the stage's own.
+        plugin: Option<PluginSource>;
+        /// Its settings, checked against its own JSON Schema. Default: the stage's own.
+        config: Option<Document>;
     }
 }
 

@@ -15,9 +15,9 @@ mod view;
 
 pub use listen::{AdminPlan, AllowedOrigins, ListenPlan, TlsPlan};
 pub use server::{ChildPlan, EndpointPlan, HttpPlan, ServerPlan, Transport};
-pub use stage::{MatchPlan, StagePlan};
-pub use view::{RenamePlan, ViewPlan};
+pub use stage::{MatchPlan, ShadowPlan, StagePlan};
 pub use state::{RedisPlan, StatePlace, StatePlan};
+pub use view::{RenamePlan, ViewPlan};
 
 /// A manifest without a mistake of its own. What needs more than the manifest to judge, such as whether a plugin exists or
 /// takes its config, is judged elsewhere; the spans are there for those reports. They play no part in comparison.

@@ -24,6 +24,7 @@ use crate::instance::{Blueprint, Instance, StartFault};
 use crate::lease::Lease;
 use crate::metrics::{Metric, Metrics};
 use crate::pool::Pool;
+use crate::shadow::Tape;
 use crate::stats::{Outcomes, Stats, Verdict};
 use crate::{Allowed, Capabilities, Engine, Inspection, LoadError, LoadErrorKind, StageSpec, convert, link};
 
@@ -176,50 +177,73 @@ impl WasmStage {
         Ok(taken)
     }
 
-    async fn on_authenticate(&self, credential: &Arc<Credential>) -> HookResult<Finding> {
+    pub(crate) async fn on_authenticate(
+        &self,
+        credential: &Arc<Credential>,
+        tape: Option<&Arc<Tape>>,
+    ) -> HookResult<Finding> {
         let hook = async |instance: &mut Instance, (): &()| {
             let hook = instance.authenticate.as_ref().ok_or_else(missing)?;
             hook.call_authenticate(&mut instance.store).await
         };
         let deadline = || Instant::now() + self.budget.wall;
-        self.ask(deadline, || Visit::credential(credential), &(), hook, convert::finding).await
+        self.ask(deadline, || Visit::credential(credential).taped(tape), &(), hook, convert::finding).await
     }
 
-    async fn on_list(&self, call: &Arc<Call>, listing: &Arc<Listing>) -> HookResult<Vec<bool>> {
+    pub(crate) async fn on_list(
+        &self,
+        call: &Arc<Call>,
+        listing: &Arc<Listing>,
+        tape: Option<&Arc<Tape>>,
+    ) -> HookResult<Vec<bool>> {
         let items: Vec<_> = listing.items.iter().map(Into::into).collect();
         let hook = async |instance: &mut Instance, items: &Vec<_>| {
             let hook = instance.list.as_ref().ok_or_else(missing)?;
             hook.call_keep(&mut instance.store, items).await
         };
-        self.ask(|| call.deadline.at(), || Visit::listing(call, listing), &items, hook, Ok).await
+        self.ask(|| call.deadline.at(), || Visit::listing(call, listing).taped(tape), &items, hook, Ok).await
     }
 
-    async fn on_call(&self, call: &Arc<Call>, visit: fn(&Arc<Call>) -> Visit) -> HookResult<CallVerdict> {
+    pub(crate) async fn on_call(&self, call: &Arc<Call>, tape: Option<&Arc<Tape>>) -> HookResult<CallVerdict> {
+        self.judged(call, || Visit::call(Hook::Call, call).taped(tape)).await
+    }
+
+    async fn judged(&self, call: &Arc<Call>, visit: impl Fn() -> Visit) -> HookResult<CallVerdict> {
         let hook = async |instance: &mut Instance, (): &()| {
             let hook = instance.call.as_ref().ok_or_else(missing)?;
             hook.call_judge(&mut instance.store).await
         };
         let read = |verdict| convert::call_verdict(verdict, self.facts.role);
-        self.ask(|| call.deadline.at(), || visit(call), &(), hook, read).await
+        self.ask(|| call.deadline.at(), visit, &(), hook, read).await
     }
 
-    async fn on_route(&self, call: &Arc<Call>, candidates: &[Candidate]) -> HookResult<Choice> {
+    pub(crate) async fn on_route(
+        &self,
+        call: &Arc<Call>,
+        candidates: &[Candidate],
+        tape: Option<&Arc<Tape>>,
+    ) -> HookResult<Choice> {
         let candidates: Vec<_> = candidates.iter().map(Into::into).collect();
         let hook = async |instance: &mut Instance, candidates: &Vec<_>| {
             let hook = instance.route.as_ref().ok_or_else(missing)?;
             hook.call_choose(&mut instance.store, candidates).await
         };
         let read = |choice: on_route::Choice| Ok(choice.into());
-        self.ask(|| call.deadline.at(), || Visit::call(Hook::Route, call), &candidates, hook, read).await
+        self.ask(|| call.deadline.at(), || Visit::call(Hook::Route, call).taped(tape), &candidates, hook, read).await
     }
 
-    async fn on_reply(&self, call: &Arc<Call>, reply: &Arc<Reply>) -> HookResult<ReplyVerdict> {
+    pub(crate) async fn on_reply(
+        &self,
+        call: &Arc<Call>,
+        reply: &Arc<Reply>,
+        tape: Option<&Arc<Tape>>,
+    ) -> HookResult<ReplyVerdict> {
         let hook = async |instance: &mut Instance, (): &()| {
             let hook = instance.reply.as_ref().ok_or_else(missing)?;
             hook.call_judge(&mut instance.store).await
         };
         let read = |verdict| convert::reply_verdict(verdict, self.facts.role);
-        self.ask(|| call.deadline.at(), || Visit::reply(call, reply), &(), hook, read).await
+        self.ask(|| call.deadline.at(), || Visit::reply(call, reply).taped(tape), &(), hook, read).await
     }
 
     /// Asks the plugin on the path of a call: not at all while it is suspended, and a second time if a trap left no trace.
@@ -312,27 +336,27 @@ impl Stage for WasmStage {
     }
 
     fn authenticate<'a>(&'a self, credential: &'a Arc<Credential>) -> HookFuture<'a, Finding> {
-        Box::pin(self.on_authenticate(credential))
+        Box::pin(self.on_authenticate(credential, None))
     }
 
     fn keep<'a>(&'a self, call: &'a Arc<Call>, listing: &'a Arc<Listing>) -> HookFuture<'a, Vec<bool>> {
-        Box::pin(self.on_list(call, listing))
+        Box::pin(self.on_list(call, listing, None))
     }
 
     fn judge_call<'a>(&'a self, call: &'a Arc<Call>) -> HookFuture<'a, CallVerdict> {
-        Box::pin(self.on_call(call, |call| Visit::call(Hook::Call, call)))
+        Box::pin(self.on_call(call, None))
     }
 
     fn judge_again<'a>(&'a self, call: &'a Arc<Call>) -> HookFuture<'a, CallVerdict> {
-        Box::pin(self.on_call(call, Visit::again))
+        Box::pin(self.judged(call, || Visit::again(call)))
     }
 
     fn choose<'a>(&'a self, call: &'a Arc<Call>, candidates: &'a [Candidate]) -> HookFuture<'a, Choice> {
-        Box::pin(self.on_route(call, candidates))
+        Box::pin(self.on_route(call, candidates, None))
     }
 
     fn judge_reply<'a>(&'a self, call: &'a Arc<Call>, reply: &'a Arc<Reply>) -> HookFuture<'a, ReplyVerdict> {
-        Box::pin(self.on_reply(call, reply))
+        Box::pin(self.on_reply(call, reply, None))
     }
 }
 

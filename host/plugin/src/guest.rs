@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::outgoing::Outgoing;
 use crate::output::Output;
+use crate::shadow::Tape;
 use crate::ticker::Ticker;
 use crate::{Allowed, Capabilities};
 
@@ -54,6 +55,8 @@ pub(crate) struct Visit {
     pub(crate) reply: Option<Arc<Reply>>,
     /// Whether it judges a second time, and may change nothing that outlasts it.
     pub(crate) again: bool,
+    /// What the outside answers: written down where a shadow follows, played back to the shadow.
+    pub(crate) tape: Option<Arc<Tape>>,
 }
 
 impl Visit {
@@ -75,6 +78,11 @@ impl Visit {
 
     pub(crate) fn reply(call: &Arc<Call>, reply: &Arc<Reply>) -> Self {
         Self { reply: Some(Arc::clone(reply)), ..Self::call(Hook::Reply, call) }
+    }
+
+    /// The same, with a tape that runs.
+    pub(crate) fn taped(self, tape: Option<&Arc<Tape>>) -> Self {
+        Self { tape: tape.cloned(), ..self }
     }
 
     pub(crate) fn records() -> Self {
@@ -210,7 +218,8 @@ impl Guest {
 
     /// The one moment this hook runs at.
     pub(crate) fn now_ms(&mut self) -> u64 {
-        *self.now_ms.get_or_insert_with(|| self.facts.clock.now_ms())
+        let (clock, tape) = (&self.facts.clock, &self.visit.tape);
+        *self.now_ms.get_or_insert_with(|| tape.as_ref().map_or_else(|| clock.now_ms(), |tape| tape.now_ms(clock)))
     }
 
     /// The call's `params` as the hook has edited them; empty where there is no message.

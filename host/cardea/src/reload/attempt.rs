@@ -41,12 +41,18 @@ pub(crate) struct Rejected {
 impl Fingerprint {
     /// That of a generation which serves.
     pub(crate) fn of_built(built: &Built) -> Self {
-        let digests = built.stages.iter().map(|loaded| loaded.stage.inspection().digest.clone());
+        let digests = built.stages.iter().flat_map(|loaded| {
+            let shadow = loaded.shadow.as_ref().map(|shadow| shadow.stage().inspection());
+            std::iter::once(loaded.stage.inspection()).chain(shadow).map(|inspection| inspection.digest.clone())
+        });
         Self { text: built.source.text.clone(), plan: built.plan.clone(), digests: digests.collect() }
     }
 
     fn of(manifest: &Manifest, examination: &Examination) -> Self {
-        let digests = examination.stages.iter().map(|examined| examined.inspection.digest.clone());
+        let digests = examination.stages.iter().flat_map(|examined| {
+            let shadow = examined.shadow.as_ref().map(|(inspection, _)| inspection);
+            std::iter::once(&examined.inspection).chain(shadow).map(|inspection| inspection.digest.clone())
+        });
         Self { text: manifest.source.text.clone(), plan: manifest.plan.clone(), digests: digests.collect() }
     }
 

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use cardea_config::{Plan, PluginSource};
+use cardea_config::{Plan, PluginSource, StagePlan};
+use cardea_plugin::WasmStage;
 use sha2::{Digest, Sha256};
 use tokio::signal::unix::Signal;
 use tokio::sync::watch;
@@ -44,12 +45,20 @@ pub(crate) async fn follow(
 /// between.
 fn is_stale(built: &Built) -> bool {
     let text = std::fs::read_to_string(&built.source.name);
-    let other = |loaded: &LoadedStage| match (&loaded.plan.plugin, source::read(&loaded.plan.plugin)) {
-        (PluginSource::File(_), Ok(bytes)) => digest(&bytes) != loaded.stage.inspection().digest,
-        (PluginSource::File(_), Err(_)) => true,
-        (PluginSource::Embedded(_), _) => false,
+    let other = |loaded: &LoadedStage| {
+        let shadow = loaded.plan.shadow.as_ref().zip(loaded.shadow.as_ref());
+        is_other(&loaded.plan.plugin, &loaded.stage)
+            || shadow.is_some_and(|(plan, shadow)| is_other(&plan.plugin, shadow.stage()))
     };
     text.is_ok_and(|text| text != built.source.text) || built.stages.iter().any(other)
+}
+
+fn is_other(plugin: &PluginSource, loaded: &WasmStage) -> bool {
+    match (plugin, source::read(plugin)) {
+        (PluginSource::File(_), Ok(bytes)) => digest(&bytes) != loaded.inspection().digest,
+        (PluginSource::File(_), Err(_)) => true,
+        (PluginSource::Embedded(_), _) => false,
+    }
 }
 
 fn digest(bytes: &[u8]) -> String {
@@ -58,7 +67,8 @@ fn digest(bytes: &[u8]) -> String {
 
 /// Everything whose content decides what serves.
 pub(crate) fn files(path: &Path, plan: &Plan) -> BTreeSet<PathBuf> {
-    let plugins = plan.stages.iter().filter_map(|stage| source::file(&stage.plugin));
+    let shadow = |stage: &StagePlan| stage.shadow.as_ref().and_then(|shadow| source::file(&shadow.plugin));
+    let plugins = plan.stages.iter().flat_map(|stage| source::file(&stage.plugin).into_iter().chain(shadow(stage)));
     let tls = plan.listen.tls.iter().flat_map(|tls| [tls.certificate.clone(), tls.key.clone()]);
     plugins.chain(tls).chain([path.to_path_buf()]).collect()
 }

@@ -8,7 +8,7 @@ use cardea_grant::{Grants, Mask};
 use serde_json::Value;
 
 use crate::kind::Text;
-use crate::manifest::{Grant, Isolation, Keep, LimiterLoss, Match, OnError, OnLoss, Stage};
+use crate::manifest::{Grant, Isolation, Keep, LimiterLoss, Match, OnError, OnLoss, Shadow, Stage};
 use crate::names::{Pattern, PluginSource, StageName};
 use crate::reader::suggestion;
 use crate::report::{Problem, Report};
@@ -28,6 +28,8 @@ pub struct StagePlan {
     pub grants: Grants,
     /// Its settings, always a JSON object.
     pub config: Value,
+    /// Another version that runs beside it.
+    pub shadow: Option<ShadowPlan>,
     /// What happens to a call when the plugin fails.
     pub on_error: OnError,
     /// Why calls may pass it when it fails, if somebody wrote that they may.
@@ -74,6 +76,17 @@ impl StagePlan {
     }
 }
 
+/// Another version of a stage, of which nothing but its verdicts is wanted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ShadowPlan {
+    /// Where the plugin comes from.
+    pub plugin: PluginSource,
+    /// Its settings, always a JSON object.
+    pub config: Value,
+    /// Where it was written.
+    pub spans: Spans,
+}
+
 /// The calls that pass through a stage: every list that is not empty must have one pattern that fits. `*` stands for any
 /// text, `?` for one character.
 #[derive(Clone, Debug, PartialEq)]
@@ -111,17 +124,20 @@ pub(super) fn stages(raw: Vec<Stage>, servers: Option<&[String]>, report: &mut R
 fn stage(raw: Stage, servers: Option<&[String]>, report: &mut Report) -> Option<StagePlan> {
     let matches = matches(raw.r#match, servers, report);
     let plugin = raw.plugin.0?;
+    let stage_config = raw.config.value;
     let name = match raw.name {
         Some(name) => name.0,
         None if raw.spans.written("name") => return None,
         None => default_name(&plugin, &raw.spans, report)?,
     };
+    let shadow = raw.shadow.map(|raw| shadow(raw, &plugin, &stage_config, report));
     Some(StagePlan {
         name,
         plugin,
         matches,
+        shadow,
         grants: grants(raw.grant, report),
-        config: raw.config.value,
+        config: stage_config,
         on_error: raw.on_error,
         accept_fail_open: raw.accept_fail_open,
         keep: raw.keep,
@@ -134,6 +150,20 @@ fn stage(raw: Stage, servers: Option<&[String]>, report: &mut Report) -> Option<
         spans: raw.spans,
         config_spans: raw.config.spans,
     })
+}
+
+/// A shadow, with what it does not say as its stage has it; notes one that says nothing.
+fn shadow(raw: Shadow, plugin: &PluginSource, config: &Value, report: &mut Report) -> ShadowPlan {
+    if raw.plugin.is_none() && raw.config.is_none() && !raw.spans.written("plugin") && !raw.spans.written("config") {
+        let message = "`stage.shadow` names neither a plugin nor a config";
+        let problem = Problem::new(raw.spans.whole(), message, "the same as its stage");
+        report.push(problem.help("say what is to be tried: `shadow = { plugin = \"./new.wasm\" }`"));
+    }
+    ShadowPlan {
+        plugin: raw.plugin.unwrap_or_else(|| plugin.clone()),
+        config: raw.config.map_or_else(|| config.clone(), |config| config.value),
+        spans: raw.spans,
+    }
 }
 
 /// The name of a plugin, or of its file without the ending; notes a file name that cannot be a stage's name.

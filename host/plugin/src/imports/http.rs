@@ -42,6 +42,11 @@ impl Guest {
     /// Sends what may be sent, all at once, and takes the time from what the hook has left.
     async fn exchange(&mut self, requests: Vec<Request>) -> Vec<Result<Response, HostError>> {
         self.reach_out();
+        let tape = self.visit.tape.clone();
+        if let Some(played) = tape.as_ref().filter(|tape| tape.is_playing()) {
+            return requests.iter().map(|request| played.sent(request)).collect();
+        }
+        let noted = tape.map(|tape| (tape, requests.clone()));
         let checked: Vec<_> = requests.into_iter().map(|request| self.checked(request)).collect();
         let facts = Arc::clone(&self.facts);
         let started = Instant::now();
@@ -51,6 +56,9 @@ impl Guest {
         }))
         .await;
         self.outgoing.time = self.outgoing.time.saturating_sub(started.elapsed());
+        if let Some((tape, requests)) = noted {
+            requests.into_iter().zip(&answers).for_each(|(request, answer)| tape.note_sent(request, answer));
+        }
         answers
     }
 

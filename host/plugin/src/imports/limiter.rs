@@ -27,23 +27,40 @@ impl Host for Guest {
                 "concurrent slots are held by a call, and there is none here".to_owned(),
             )));
         }
-        match limiter.take(&namespace, &buckets, now_ms).await {
+        let tape = self.visit.tape.clone();
+        if let Some(played) = tape.as_ref().filter(|tape| tape.is_playing()) {
+            return Ok(played.taken(&buckets));
+        }
+        let answer = match limiter.take(&namespace, &buckets, now_ms).await {
             Ok(mut taken) => {
                 if let Some(permit) = taken.permit.take() {
                     self.effects.held.push(Box::new(permit));
                 }
-                Ok(Ok(taken.into()))
+                Ok(taken.into())
             }
-            Err(fault) => Ok(Err(host_error(fault))),
+            Err(fault) => Err(host_error(fault)),
+        };
+        if let Some(tape) = tape {
+            tape.note_taken(&buckets, &answer);
         }
+        Ok(answer)
     }
 
     async fn settle(&mut self, bucket: Bucket, delta: i64) -> Result<Result<(), HostError>> {
         let (limiter, namespace, now_ms) = self.limiter()?;
-        match self.may_write().and_then(|()| read(vec![bucket])) {
-            Ok(buckets) => Ok(limiter.settle(&namespace, &buckets[0], delta, now_ms).await.map_err(host_error)),
-            Err(fault) => Ok(Err(fault)),
+        let buckets = match self.may_write().and_then(|()| read(vec![bucket])) {
+            Ok(buckets) => buckets,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        let tape = self.visit.tape.clone();
+        if let Some(played) = tape.as_ref().filter(|tape| tape.is_playing()) {
+            return Ok(played.settled(&buckets[0], delta));
         }
+        let answer = limiter.settle(&namespace, &buckets[0], delta, now_ms).await.map_err(host_error);
+        if let Some(tape) = tape {
+            tape.note_settled(&buckets[0], delta, &answer);
+        }
+        Ok(answer)
     }
 }
 
