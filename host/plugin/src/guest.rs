@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cardea_chain::{Call, Credential, Effects, Hook, Listing, Reply, Role};
+use cardea_chain::{Call, Credential, Effects, Hook, Listing, Passing, Reply, Role};
 use cardea_egress::Outlet;
 use wasmtime::ResourceLimiter;
 use wasmtime_wasi::{ResourceTable, WasiCtx, WasiCtxView, WasiView};
@@ -52,6 +52,7 @@ pub(crate) struct Visit {
     pub(crate) credential: Option<Arc<Credential>>,
     pub(crate) listing: Option<Arc<Listing>>,
     pub(crate) reply: Option<Arc<Reply>>,
+    pub(crate) passing: Option<Arc<Passing>>,
 }
 
 impl Visit {
@@ -69,6 +70,10 @@ impl Visit {
 
     pub(crate) fn reply(call: &Arc<Call>, reply: &Arc<Reply>) -> Self {
         Self { reply: Some(Arc::clone(reply)), ..Self::call(Hook::Reply, call) }
+    }
+
+    pub(crate) fn passing(call: &Arc<Call>, passing: &Arc<Passing>) -> Self {
+        Self { passing: Some(Arc::clone(passing)), ..Self::call(Hook::Message, call) }
     }
 
     pub(crate) fn records() -> Self {
@@ -211,10 +216,13 @@ impl Guest {
         if within { Ok(()) } else { Err(OutsideMask { part, pointer: pointer.to_owned() }) }
     }
 
-    /// The reply's `result` or `error` as the hook has edited it; empty where there is none.
+    /// The reply's `result` or `error`, or what is passing, as the hook has edited it; empty where there is none.
     pub(crate) fn document(&mut self) -> Bytes {
         if let Some(edited) = &self.effects.reply {
             return edited.clone();
+        }
+        if let Some(passing) = &self.visit.passing {
+            return passing.document.clone();
         }
         let Visit { call: Some(call), reply: Some(reply), .. } = &self.visit else { return Bytes::new() };
         self.document.get_or_insert_with(|| reply.document(&call.method, call.name.as_deref())).clone()
