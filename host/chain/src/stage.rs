@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
-use crate::{Call, Cost, Credential, Effects, Listing, Refusal, Reply, Subject};
+use crate::{Call, Cost, Credential, Effects, Listing, MessageVerdict, Passing, Refusal, Reply, Subject};
 
 /// One stage of a chain. Every hook has a default that changes nothing; the corridor asks [`Stage::hooks`] first and
 /// calls only what is there.
@@ -50,6 +50,11 @@ pub trait Stage: Send + Sync + 'static {
     fn choose<'a>(&'a self, _call: &'a Arc<Call>, candidates: &'a [Candidate]) -> HookFuture<'a, Choice> {
         let order = candidates.iter().map(|candidate| candidate.id.clone()).collect();
         ready(Choice { order, ..Choice::default() })
+    }
+
+    /// Room 7: judges what passes before the end.
+    fn judge_message<'a>(&'a self, _call: &'a Arc<Call>, _passing: &'a Arc<Passing>) -> HookFuture<'a, MessageVerdict> {
+        ready(MessageVerdict::Pass)
     }
 
     /// Room 8: judges a reply.

@@ -1,19 +1,19 @@
 //! The walk: one function that brings a call through rooms 4 to 8 and 10. Forward only, one crossing per stage and direction.
 
 mod duties;
+mod messages;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use cardea_message::{JsonFault, Method, json};
-use futures_util::StreamExt;
 use tokio::time::{Instant, timeout_at};
 
 use crate::record::Trail;
 use crate::wording::tool_result;
 use crate::{
-    Answer, Call, CallVerdict, Candidate, Chain, Cost, Effects, Endpoint, Event, Exchange, Fault, FaultKind, Hook,
-    HookFault, ItemKind, Listing, Outlet, Placed, Refusal, Reply, ReplyVerdict, Side, Step, Target,
+    Answer, Call, CallVerdict, Candidate, Chain, Cost, Effects, Endpoint, Fault, FaultKind, Hook, HookFault, ItemKind,
+    Listing, Outlet, Placed, Refusal, Reply, ReplyVerdict, Side, Step, Target,
 };
 
 /// Items per `on-list` call; more come in further calls.
@@ -31,6 +31,7 @@ impl Chain {
             held: Vec::new(),
             aside: Vec::new(),
             judge_again: false,
+            told: 0,
         };
         let place = (walk.call.method != Method::SUBSCRIPTIONS_LISTEN).then(|| self.under_way.enter());
         let cut = async {
@@ -63,6 +64,8 @@ struct Walk<'a> {
     aside: Vec<Arc<str>>,
     /// Whether a condition has changed the arguments since the rights stages judged them.
     judge_again: bool,
+    /// Steps of the record that are about what passed before the end.
+    told: usize,
 }
 
 impl Walk<'_> {
@@ -154,43 +157,12 @@ impl Walk<'_> {
         if !self.subscribes() {
             return self.exchange(endpoint).await;
         }
+        let outlet = self.outlet;
         // A subscription that its server does not end, the client's door ends by reading no further.
         tokio::select! {
             biased;
             reply = self.exchange(endpoint) => reply,
-            () = self.outlet.closed() => Ok(Reply::from_house(r#"{"resultType":"complete"}"#)),
-        }
-    }
-
-    /// Opens the exchange, lets notifications and asks out, waits for the end. The deadline of a subscription is for its
-    /// acknowledgement; from there on it lasts as long as both sides do.
-    async fn exchange(&self, endpoint: &Endpoint) -> Result<Reply, Fault> {
-        let mut deadline = self.call.deadline;
-        let whom = &endpoint.facts.id;
-        let opened = timeout_at(deadline.at(), endpoint.upstream.open(&self.call)).await;
-        let mut events = match opened.map_err(|_| Fault::deadline(whom))?? {
-            Exchange::Ended(response) => return Ok(Reply::from_server(response)),
-            Exchange::Composed(result) => return Ok(Reply::from_house(result)),
-            Exchange::Open(events) => events,
-        };
-        loop {
-            match timeout_at(deadline.at(), events.next()).await.map_err(|_| Fault::deadline(whom))? {
-                Some(Ok(Event::Notification(notification))) => {
-                    if self.subscribes() {
-                        deadline.lift();
-                    } else {
-                        deadline.extend();
-                    }
-                    self.outlet.send(notification).await;
-                }
-                Some(Ok(Event::Ask(ask))) => match self.outlet.ask(ask).await {
-                    true => deadline.hold(),
-                    false => deadline.extend(),
-                },
-                Some(Ok(Event::End(response))) => return Ok(Reply::from_server(response)),
-                Some(Err(fault)) => return Err(fault),
-                None => return Err(ended_early(whom)),
-            }
+            () = outlet.closed() => Ok(Reply::from_house(r#"{"resultType":"complete"}"#)),
         }
     }
 
@@ -334,8 +306,12 @@ impl Walk<'_> {
         self.oblige(placed, conditions)
     }
 
-    fn commit_but_edits(&mut self, placed: &Placed, mut effects: Effects, step: Step) {
+    fn commit_but_edits(&mut self, placed: &Placed, effects: Effects, step: Step) {
         self.trail.step(step);
+        self.keep_effects(placed, effects);
+    }
+
+    fn keep_effects(&mut self, placed: &Placed, mut effects: Effects) {
         self.trail.commit(placed.stage.name(), &mut effects);
         self.held.append(&mut effects.held);
         if !effects.scratch.is_empty() {
@@ -385,16 +361,6 @@ fn superseded(generation: u64) -> Fault {
         format!("its generation, {generation}, is older than those that are kept"),
     )
 }
-
-fn ended_early(whom: &str) -> Fault {
-    Fault::new(
-        Side::Server,
-        FaultKind::Unreachable,
-        "The server went away before it answered",
-        format!("{whom} ended the exchange without a response"),
-    )
-}
-
 fn no_endpoint(who: &str) -> Fault {
     Fault::new(
         Side::House,

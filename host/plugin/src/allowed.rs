@@ -16,6 +16,8 @@ pub struct Allowed {
     pub(crate) edit: Mask,
     pub(crate) secrets: BTreeMap<String, Secret>,
     pub(crate) private_addresses: Vec<IpNet>,
+    /// Imports that are there although nothing of them is granted: they answer `denied`.
+    pub(crate) denied: Vec<String>,
 }
 
 /// What is asked for and not granted: what it is, and the line that grants it.
@@ -54,7 +56,8 @@ impl Allowed {
             edit: Some(edit.clone()),
         };
         let private_addresses = grants.private_addresses.clone();
-        let allowed = Self { scope, read, edit, secrets, private_addresses };
+        let denied = optional(inspection).to_vec();
+        let allowed = Self { scope, read, edit, secrets, private_addresses, denied };
         allowed.check_http(inspection, &asks, grants)?;
         Ok(allowed)
     }
@@ -130,17 +133,22 @@ fn asked_for<'a>(inspection: &Inspection, asks: &'a Scope) -> Result<&'a Scope, 
 fn missing(inspection: &Inspection, asks: &Scope, grants: &Grants, needs: &[Mask; 2]) -> Vec<Missing> {
     let mut missing = Vec::new();
     let held = [("kv", grants.kv), ("limiter", grants.limiter), ("journal", grants.journal)];
-    for (name, _) in held.into_iter().filter(|(name, held)| inspection.uses(name) && !held) {
+    let optional = optional(inspection);
+    let needed = |name: &str| inspection.uses(name) && !optional.iter().any(|other| other == name);
+    for (name, _) in held.into_iter().filter(|(name, held)| needed(name) && !held) {
         missing.push((format!("`{name}`"), format!("grant.{name} = true")));
     }
     if inspection.uses("http") && grants.http.is_none() {
         let rules = if asks.http.is_empty() { "[\"GET https://example.com/*\"]".to_owned() } else { toml(&asks.http) };
         missing.push(("`http`".to_owned(), format!("grant.http = {rules}")));
     }
-    missing.extend(missing_secrets(inspection, asks, grants));
+    if needed("secret") || !grants.secrets.is_empty() {
+        missing.extend(missing_secrets(inspection, asks, grants));
+    }
     let masks = [("read", &asks.read, &grants.read), ("edit", &asks.edit, &grants.edit)];
     for ((verb, ask, grant), needs) in masks.into_iter().zip(needs) {
-        if let (Some(ask), None) = (ask, grant)
+        let is_optional = optional.iter().any(|other| other == verb);
+        if let (Some(ask), None, false) = (ask, grant, is_optional)
             && let beyond = ask.beyond(needs)
             && !beyond.is_empty()
         {
@@ -150,6 +158,11 @@ fn missing(inspection: &Inspection, asks: &Scope, grants: &Grants, needs: &[Mask
         }
     }
     missing
+}
+
+/// Imports that the plugin says it can do without.
+fn optional(inspection: &Inspection) -> &[String] {
+    inspection.manifest.as_ref().map_or(&[], |manifest| &manifest.optional)
 }
 
 fn missing_secrets(inspection: &Inspection, asks: &Scope, grants: &Grants) -> Vec<Missing> {

@@ -11,7 +11,7 @@
 
 wasmtime::component::bindgen!({
     path: "../../wit",
-    world: "every-built-hook",
+    world: "host",
     imports: {
         // These alone can wait, for something that is not in this process.
         "cardea:plugin/http": async | trappable,

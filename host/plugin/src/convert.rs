@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cardea_chain::{
-    CallVerdict, Candidate, Choice, Finding, Form, HookFault, Item, ItemKind, Refusal, RefusalKind, ReplyVerdict, Role,
-    Subject,
+    CallVerdict, Candidate, Choice, Finding, Form, HookFault, Item, ItemKind, MessageVerdict, PassingKind, Refusal,
+    RefusalKind, ReplyVerdict, Role, Subject,
 };
 use cardea_message::json;
 
 use crate::bindings::cardea::plugin::types;
-use crate::bindings::exports::cardea::plugin::{on_authenticate, on_call, on_reply, on_route};
+use crate::bindings::exports::cardea::plugin::{on_authenticate, on_call, on_message, on_reply, on_route};
 
 /// A finding, if the subject in it can be one.
 pub(crate) fn finding(finding: on_authenticate::Finding) -> Result<Finding, HookFault> {
@@ -53,6 +53,19 @@ pub(crate) fn reply_verdict(verdict: on_reply::ReplyVerdict, role: Role) -> Resu
     }
 }
 
+/// A verdict on what is passing.
+pub(crate) fn message_verdict(verdict: on_message::MessageVerdict) -> Result<MessageVerdict, HookFault> {
+    Ok(match verdict {
+        on_message::MessageVerdict::Pass => MessageVerdict::Pass,
+        on_message::MessageVerdict::Drop => MessageVerdict::Drop,
+        on_message::MessageVerdict::Answer(result) => {
+            check_object("its answer", &result)?;
+            MessageVerdict::Answer(Bytes::from(result))
+        }
+        on_message::MessageVerdict::Refuse(refusal) => MessageVerdict::Refuse(refusal.into()),
+    })
+}
+
 fn observer() -> HookFault {
     HookFault::bad_answer("a stage of the role `observe` passes everything, and it did not")
 }
@@ -79,6 +92,16 @@ impl From<types::Refusal> for Refusal {
                 types::RefusalForm::Error => Form::Error,
                 types::RefusalForm::ToolResult => Form::ToolResult,
             },
+        }
+    }
+}
+
+impl From<PassingKind> for on_message::MessageKind {
+    fn from(kind: PassingKind) -> Self {
+        match kind {
+            PassingKind::Notification => Self::Notification,
+            PassingKind::Ask => Self::Ask,
+            PassingKind::Answer => Self::Answer,
         }
     }
 }

@@ -8,13 +8,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use cardea_chain::{
     Call, CallVerdict, Candidate, Choice, Credential, Done, Entry, Finding, Hook, HookFault, HookFaultKind, HookFuture,
-    HookResult, Hooks, Listing, Reply, ReplyVerdict, Role, Stage,
+    HookResult, Hooks, Listing, MessageVerdict, Passing, Reply, ReplyVerdict, Role, Stage,
 };
 use cardea_egress::Outlet;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::bindings::exports::cardea::plugin::{on_record, on_route};
+use crate::bindings::exports::cardea::plugin::{on_message, on_record, on_route};
 use crate::breaker::{Breaker, Pass};
 use crate::clock::Clock;
 use crate::code::Code;
@@ -232,6 +232,16 @@ impl WasmStage {
         self.ask(|| call.deadline.at(), || Visit::call(Hook::Route, call).taped(tape), &candidates, hook, read).await
     }
 
+    async fn on_message(&self, call: &Arc<Call>, passing: &Arc<Passing>) -> HookResult<MessageVerdict> {
+        let kind: on_message::MessageKind = passing.kind.into();
+        let hook = async |instance: &mut Instance, kind: &on_message::MessageKind| {
+            let hook = instance.message.as_ref().ok_or_else(missing)?;
+            hook.call_judge(&mut instance.store, *kind).await
+        };
+        let read = |verdict| convert::message_verdict(verdict);
+        self.ask(|| call.deadline.latest(), || Visit::passing(call, passing), &kind, hook, read).await
+    }
+
     pub(crate) async fn on_reply(
         &self,
         call: &Arc<Call>,
@@ -353,6 +363,10 @@ impl Stage for WasmStage {
 
     fn choose<'a>(&'a self, call: &'a Arc<Call>, candidates: &'a [Candidate]) -> HookFuture<'a, Choice> {
         Box::pin(self.on_route(call, candidates, None))
+    }
+
+    fn judge_message<'a>(&'a self, call: &'a Arc<Call>, passing: &'a Arc<Passing>) -> HookFuture<'a, MessageVerdict> {
+        Box::pin(self.on_message(call, passing))
     }
 
     fn judge_reply<'a>(&'a self, call: &'a Arc<Call>, reply: &'a Arc<Reply>) -> HookFuture<'a, ReplyVerdict> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cardea_chain::{Call, Cost, Credential, Effects, Hook, HostCalls, Import, Listing, Reply, Role};
+use cardea_chain::{Call, Cost, Credential, Effects, Hook, HostCalls, Import, Listing, Passing, Reply, Role};
 use cardea_egress::Outlet;
 use wasmtime::ResourceLimiter;
 use wasmtime_wasi::{ResourceTable, WasiCtx, WasiCtxView, WasiView};
@@ -57,6 +57,7 @@ pub(crate) struct Visit {
     pub(crate) again: bool,
     /// What the outside answers: written down where a shadow follows, played back to the shadow.
     pub(crate) tape: Option<Arc<Tape>>,
+    pub(crate) passing: Option<Arc<Passing>>,
 }
 
 impl Visit {
@@ -83,6 +84,10 @@ impl Visit {
     /// The same, with a tape that runs.
     pub(crate) fn taped(self, tape: Option<&Arc<Tape>>) -> Self {
         Self { tape: tape.cloned(), ..self }
+    }
+
+    pub(crate) fn passing(call: &Arc<Call>, passing: &Arc<Passing>) -> Self {
+        Self { passing: Some(Arc::clone(passing)), ..Self::call(Hook::Message, call) }
     }
 
     pub(crate) fn records() -> Self {
@@ -245,10 +250,13 @@ impl Guest {
         if within { Ok(()) } else { Err(OutsideMask { part, pointer: pointer.to_owned() }) }
     }
 
-    /// The reply's `result` or `error` as the hook has edited it; empty where there is none.
+    /// The reply's `result` or `error`, or what is passing, as the hook has edited it; empty where there is none.
     pub(crate) fn document(&mut self) -> Bytes {
         if let Some(edited) = &self.effects.reply {
             return edited.clone();
+        }
+        if let Some(passing) = &self.visit.passing {
+            return passing.document.clone();
         }
         let Visit { call: Some(call), reply: Some(reply), .. } = &self.visit else { return Bytes::new() };
         self.document.get_or_insert_with(|| reply.document(&call.method, call.name.as_deref())).clone()

@@ -35,6 +35,7 @@ struct Indices {
     list: Option<exports::on_list::GuestIndices>,
     call: Option<exports::on_call::GuestIndices>,
     route: Option<exports::on_route::GuestIndices>,
+    message: Option<exports::on_message::GuestIndices>,
     reply: Option<exports::on_reply::GuestIndices>,
     record: Option<exports::on_record::GuestIndices>,
 }
@@ -47,6 +48,7 @@ pub(crate) struct Instance {
     pub(crate) list: Option<exports::on_list::Guest>,
     pub(crate) call: Option<exports::on_call::Guest>,
     pub(crate) route: Option<exports::on_route::Guest>,
+    pub(crate) message: Option<exports::on_message::Guest>,
     pub(crate) reply: Option<exports::on_reply::Guest>,
     pub(crate) record: Option<exports::on_record::Guest>,
     /// Bytes of memory it held when it had started.
@@ -74,6 +76,7 @@ impl Blueprint {
             list: given(hooks, Hook::List, || exports::on_list::GuestIndices::new(&pre))?,
             call: given(hooks, Hook::Call, || exports::on_call::GuestIndices::new(&pre))?,
             route: given(hooks, Hook::Route, || exports::on_route::GuestIndices::new(&pre))?,
+            message: given(hooks, Hook::Message, || exports::on_message::GuestIndices::new(&pre))?,
             reply: given(hooks, Hook::Reply, || exports::on_reply::GuestIndices::new(&pre))?,
             record: given(hooks, Hook::Record, || exports::on_record::GuestIndices::new(&pre))?,
         };
@@ -119,6 +122,7 @@ impl Blueprint {
             list: load(&indices.list, |indices| indices.load(&mut store, &found))?,
             call: load(&indices.call, |indices| indices.load(&mut store, &found))?,
             route: load(&indices.route, |indices| indices.load(&mut store, &found))?,
+            message: load(&indices.message, |indices| indices.load(&mut store, &found))?,
             reply: load(&indices.reply, |indices| indices.load(&mut store, &found))?,
             record: load(&indices.record, |indices| indices.load(&mut store, &found))?,
             memory_at_start: 0,

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use cardea_chain::{CallVerdict, Choice, Finding, HookFaultKind, ReplyVerdict};
+use cardea_chain::{CallVerdict, Choice, Finding, HookFaultKind, MessageVerdict, ReplyVerdict};
 
 use crate::breaker::BreakerState;
 
@@ -98,6 +98,7 @@ pub(crate) enum Word {
     None,
     Subject,
     Pass,
+    Drop,
     Answer,
     Refuse,
     Keep,
@@ -105,14 +106,15 @@ pub(crate) enum Word {
 }
 
 impl Word {
-    const ALL: [Self; 7] =
-        [Self::None, Self::Subject, Self::Pass, Self::Answer, Self::Refuse, Self::Keep, Self::Choose];
+    const ALL: [Self; 8] =
+        [Self::None, Self::Subject, Self::Pass, Self::Drop, Self::Answer, Self::Refuse, Self::Keep, Self::Choose];
 
     fn as_str(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::Subject => "subject",
             Self::Pass => "pass",
+            Self::Drop => "drop",
             Self::Answer => "answer",
             Self::Refuse => "refuse",
             Self::Keep => "keep",
@@ -140,6 +142,17 @@ impl Verdict for CallVerdict {
     fn word(&self) -> Word {
         match self {
             Self::Pass => Word::Pass,
+            Self::Answer(_) => Word::Answer,
+            Self::Refuse(_) => Word::Refuse,
+        }
+    }
+}
+
+impl Verdict for MessageVerdict {
+    fn word(&self) -> Word {
+        match self {
+            Self::Pass => Word::Pass,
+            Self::Drop => Word::Drop,
             Self::Answer(_) => Word::Answer,
             Self::Refuse(_) => Word::Refuse,
         }

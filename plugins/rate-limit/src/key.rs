@@ -9,29 +9,35 @@ use cardea_sdk::prelude::{Deserialize, call, subject};
 const PART: usize = 128;
 
 /// What has a counter of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
 pub(crate) enum Per {
     Tenant,
     Server,
     Method,
     Tool,
+    /// The value of an argument, by its JSON pointer.
+    Argument(String),
+    /// The credential, of which a subject may have several.
+    Key,
     // Last, because `subject.key` stands in the key as it is, whatever is in it.
     Subject,
 }
 
 impl Per {
-    pub(crate) fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(&self) -> &'static str {
         match self {
             Self::Tenant => "tenant",
             Self::Server => "server",
             Self::Method => "method",
             Self::Tool => "tool",
+            Self::Argument(_) => "argument",
+            Self::Key => "key",
             Self::Subject => "subject",
         }
     }
 
-    fn value(self, method: &str) -> String {
+    fn value(&self, method: &str) -> String {
         match self {
             Self::Tenant => plain(&subject::tenant()),
             Self::Server => plain(&call::server()),
@@ -39,8 +45,36 @@ impl Per {
             // Other methods name prompts, or URIs without end: these share one counter.
             Self::Tool if method == "tools/call" => plain(&call::native_name().unwrap_or_default()),
             Self::Tool => String::new(),
+            // Calls without it share one counter, and so do all of a stage that may not read arguments.
+            Self::Argument(pointer) => plain(&call::get(pointer).unwrap_or_default()),
+            Self::Key => plain(&subject::current().map(|subject| subject.credential_id).unwrap_or_default()),
             Self::Subject => subject::key(),
         }
+    }
+}
+
+impl TryFrom<String> for Per {
+    type Error = String;
+
+    fn try_from(word: String) -> Result<Self, String> {
+        Ok(match word.as_str() {
+            "tenant" => Self::Tenant,
+            "server" => Self::Server,
+            "method" => Self::Method,
+            "tool" => Self::Tool,
+            "key" => Self::Key,
+            "subject" => Self::Subject,
+            other => match other.strip_prefix("argument:") {
+                Some(pointer) if pointer.len() > 1 && pointer.starts_with('/') => {
+                    Self::Argument(format!("/arguments{pointer}"))
+                }
+                _ => {
+                    return Err(format!(
+                        "unknown variant `{word}`, expected one of subject, key, tenant, server, tool, method, or argument:/name"
+                    ));
+                }
+            },
+        })
     }
 }
 

@@ -1,6 +1,7 @@
-//! Limits how often calls may be made. Counting is the host's: one `limiter.take` for all limits of a call, all or
-//! nothing.
+//! Limits how often calls may be made, how much they may use, and how many may be under way. Counting is the host's: one
+//! `limiter.take` for all limits of a call, all or nothing, and one `limiter.settle` where the reply tells the cost.
 
+mod cost;
 mod key;
 mod limit;
 mod refusal;
@@ -42,5 +43,21 @@ impl Plugin for RateLimit {
             Some(limit) => limited(limit, &taken).into(),
             None => unavailable("the limiter refused for a bucket that it was not asked for").into(),
         }
+    }
+
+    /// Corrects what was taken, for the limits whose cost is in the reply. What no server answered has cost nothing of it.
+    fn on_reply(&self) -> ReplyVerdict {
+        let method = call::method();
+        for limit in self.limits.iter().filter(|limit| limit.is_for(&method)) {
+            let bytes = if reply::origin() == reply::Producer::Server { reply::size() } else { 0 };
+            let delta = limit.cost.after(limit.cost.before(), bytes);
+            if delta != 0
+                && let Err(error) = limiter::settle(&limit.bucket(&method), delta)
+            {
+                log::warn(&format!("limit `{}` was not settled: {error}", limit.name));
+                metric::count("settle_errors", 1);
+            }
+        }
+        ReplyVerdict::Pass
     }
 }

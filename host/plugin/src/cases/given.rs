@@ -7,12 +7,13 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use cardea_chain::{
     Answer, Call, CallId, Candidate, Client, Condition, Credential, Deadline, Directory, Duties, Entry, Fault,
-    FaultKind, Hints, Item, ItemKind, Listing, Origin, Peer, Place, Reply, Scratch, Side, Subject, Target,
+    FaultKind, Hints, Item, ItemKind, Listing, Origin, Passing, PassingKind, Peer, Place, Reply, Scratch, Side, Subject,
+    Target,
 };
 use cardea_message::{Message, Method, Version};
 use cardea_sdk::ItemHints;
 use cardea_sdk::testing::case::Case;
-use cardea_sdk::testing::given::{GivenItem, GivenOrigin};
+use cardea_sdk::testing::given::{GivenItem, GivenMessageKind, GivenOrigin};
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -171,6 +172,17 @@ pub(super) fn reply(case: &Case) -> Result<Arc<Reply>, String> {
         (None, None, _) => return Err("given.reply has neither result nor error".to_owned()),
     };
     Ok(Arc::new(Reply { origin, answer }))
+}
+
+pub(super) fn passing(case: &Case) -> Arc<Passing> {
+    let given = &case.given.message;
+    let kind = match given.kind {
+        GivenMessageKind::Notification => PassingKind::Notification,
+        GivenMessageKind::Ask => PassingKind::Ask,
+        GivenMessageKind::Answer => PassingKind::Answer,
+    };
+    let document = given.document.as_ref().map_or_else(|| "{}".to_owned(), |json| json.0.clone());
+    Arc::new(Passing { kind, document: document.into() })
 }
 
 fn header_name(name: &str) -> HeaderName {

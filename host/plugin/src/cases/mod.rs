@@ -38,6 +38,21 @@ fn audit() {
 }
 
 #[test]
+fn guard() {
+    plugin("guard");
+}
+
+#[test]
+fn mask() {
+    plugin("mask");
+}
+
+#[test]
+fn mask_arguments() {
+    plugin("mask-arguments");
+}
+
+#[test]
 fn rate_limit() {
     plugin("rate-limit");
 }
@@ -188,6 +203,7 @@ async fn ask(stage: &WasmStage, case: &Case) -> Result<(Outcome, Observed), Stri
         Run::OnList => done(case, stage.keep(&call, &given::listing(case, &call)).await, Outcome::Keep),
         Run::OnCall => done(case, stage.judge_call(&call).await, told::call_verdict),
         Run::OnRoute => done(case, stage.choose(&call, &given::candidates(case)).await, told::choice),
+        Run::OnMessage => done(case, stage.judge_message(&call, &given::passing(case)).await, told::message_verdict),
         Run::OnReply => done(case, stage.judge_reply(&call, &given::reply(case)?).await, told::reply_verdict),
         Run::OnRecord => {
             let outcome = match stage.deliver(&given::records(case)).await {

@@ -5,7 +5,8 @@ use std::fmt::{Debug, Write};
 use std::sync::{Arc, Mutex};
 
 use cardea_chain::{
-    CallVerdict, Choice, Condition, Document, Effects, Finding, Form, Refusal, RefusalKind, ReplyVerdict, Treatment,
+    CallVerdict, Choice, Condition, Document, Effects, Finding, Form, MessageVerdict, Refusal, RefusalKind,
+    ReplyVerdict, Treatment,
 };
 use cardea_sdk::testing::case::Case;
 use cardea_sdk::testing::observed::{Observed, Outcome};
@@ -100,6 +101,17 @@ pub(super) fn call_verdict(verdict: CallVerdict) -> Outcome {
         CallVerdict::Pass => cardea_sdk::CallVerdict::Pass,
         CallVerdict::Answer(json) => cardea_sdk::CallVerdict::Answer(String::from_utf8(json.into()).expect("UTF-8")),
         CallVerdict::Refuse(refusal) => cardea_sdk::CallVerdict::Refuse(told(refusal)),
+    })
+}
+
+pub(super) fn message_verdict(verdict: MessageVerdict) -> Outcome {
+    Outcome::Message(match verdict {
+        MessageVerdict::Pass => cardea_sdk::MessageVerdict::Pass,
+        MessageVerdict::Drop => cardea_sdk::MessageVerdict::Drop,
+        MessageVerdict::Answer(json) => {
+            cardea_sdk::MessageVerdict::Answer(String::from_utf8(json.into()).expect("UTF-8"))
+        }
+        MessageVerdict::Refuse(refusal) => cardea_sdk::MessageVerdict::Refuse(told(refusal)),
     })
 }
 

@@ -102,15 +102,21 @@ impl Guest {
 
     fn may_edit_reply(&self, pointers: &[&str]) -> Result<(), HostError> {
         let denied = |why: String| Err(HostError::Denied(why));
-        if self.visit.hook != Some(Hook::Reply) || self.facts.role != Role::Content {
-            return denied("replies are edited by the role `content`, in `on-reply`".to_owned());
+        if !matches!(self.visit.hook, Some(Hook::Reply | Hook::Message)) || self.facts.role != Role::Content {
+            return denied("replies are edited by the role `content`, in `on-reply` and `on-message`".to_owned());
         }
         let answer = self.visit.reply.as_ref().map(|reply| &reply.answer);
-        if !matches!(answer, Some(Answer::Message(_) | Answer::Result(_))) {
+        if matches!(answer, Some(Answer::Refused(_) | Answer::Failed(_))) {
             return denied("refusals and faults are worded by the gateway".to_owned());
         }
-        let meta = |pointer: &&&str| **pointer == "/_meta" || pointer.starts_with("/_meta/") || pointer.is_empty();
-        match pointers.iter().find(meta) {
+        let is_fixed = |pointer: &&&str| {
+            let within =
+                |whole: &str| pointer.strip_prefix(whole).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+            // By these a message is known to those it is for.
+            let names = self.visit.passing.is_some() && (within("/progressToken") || within("/requestId"));
+            pointer.is_empty() || within("/_meta") || names
+        };
+        match pointers.iter().find(is_fixed) {
             Some(other) => denied(format!("`{other}` is not for stages to edit")),
             None => Ok(()),
         }

@@ -52,7 +52,8 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 /// Folders whose crates are not listed one by one: all in a folder may depend on the same.
 const FOLDERS: &[(&str, &[&str])] = &[
-    ("plugins", &["cardea-sdk"]),
+    ("plugins/mask", &[]),
+    ("plugins", &["cardea-sdk", "cardea-mask"]),
     ("tests/guests", &["cardea-sdk"]),
     ("tests", &["cardea-message", "cardea-chain", "cardea-plugin"]),
     ("examples", &[]),

@@ -43,6 +43,8 @@ pub enum Run {
     OnCall,
     /// The hook `on-route`.
     OnRoute,
+    /// The hook `on-message`.
+    OnMessage,
     /// The hook `on-reply`.
     OnReply,
     /// The hook `on-record`.
@@ -92,7 +94,7 @@ impl Case {
             _ if self.init_error.is_some() || expect.trap => None,
             Run::OnAuthenticate => expect.finding.is_none().then_some("finding"),
             Run::OnList => expect.keep.is_none().then_some("keep"),
-            Run::OnCall | Run::OnReply => expect.verdict.is_none().then_some("verdict"),
+            Run::OnCall | Run::OnMessage | Run::OnReply => expect.verdict.is_none().then_some("verdict"),
             Run::OnRoute => expect.choice.is_none().then_some("choice"),
             Run::Init | Run::Selftest | Run::OnRecord => None,
         };

@@ -11,13 +11,13 @@ use super::observed::{Observed, Outcome};
 use super::partial::{
     Differences, ExpectedBucket, ExpectedChoice, ExpectedJournal, ExpectedRefusal, ExpectedSettle, ExpectedSubject,
 };
-use crate::{CallVerdict, Finding, ReplyVerdict};
+use crate::{CallVerdict, Finding, MessageVerdict, ReplyVerdict};
 
 /// What must come of a case. What is not said is not compared, but for edits.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Expect {
-    /// `on-call`, `on-reply`: `"pass"`, `{ answer = … }`, `{ refuse = { … } }`.
+    /// `on-call`, `on-message`, `on-reply`: `"pass"`, `"drop"`, `{ answer = … }`, `{ refuse = { … } }`.
     pub verdict: Option<Verdict>,
     /// `on-authenticate`: `"none"`, `{ subject = { … } }`, `{ refuse = { … } }`.
     pub finding: Option<ExpectedFinding>,
@@ -57,6 +57,8 @@ pub struct Expect {
 pub enum Verdict {
     /// Go on.
     Pass,
+    /// Do not deliver.
+    Drop,
     /// This result; compared as a JSON value.
     Answer(Json),
     /// A refusal.
@@ -130,6 +132,12 @@ fn outcome(case: &Case, outcome: &Outcome, differences: &mut Differences) {
             (None, _) | (Some(Verdict::Pass), CallVerdict::Pass) => {}
             (Some(Verdict::Answer(expected)), CallVerdict::Answer(got)) => differences.json("answer", expected, got),
             (Some(Verdict::Refuse(expected)), CallVerdict::Refuse(got)) => expected.compare(got, differences),
+            (Some(expected), got) => differences.unlike("verdict", expected, got),
+        },
+        Outcome::Message(verdict) => match (&expect.verdict, verdict) {
+            (None, _) | (Some(Verdict::Pass), MessageVerdict::Pass) | (Some(Verdict::Drop), MessageVerdict::Drop) => {}
+            (Some(Verdict::Answer(expected)), MessageVerdict::Answer(got)) => differences.json("answer", expected, got),
+            (Some(Verdict::Refuse(expected)), MessageVerdict::Refuse(got)) => expected.compare(got, differences),
             (Some(expected), got) => differences.unlike("verdict", expected, got),
         },
         Outcome::Reply(verdict) => match (&expect.verdict, verdict) {

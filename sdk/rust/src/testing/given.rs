@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::case::Json;
 use crate::limiter::Taken;
-use crate::{Candidate, Entry, HostError, Item, ItemHints, ItemKind, Subject};
+use crate::{Candidate, Entry, HostError, Item, ItemHints, ItemKind, MessageKind, Subject};
 
 /// What the host has.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -24,6 +24,8 @@ pub struct Given {
     pub credential: GivenCredential,
     /// The reply.
     pub reply: Option<GivenReply>,
+    /// What is passing, for `on-message`.
+    pub message: GivenMessage,
     /// The argument of `on-list`, and what `catalog` knows.
     pub items: Vec<GivenItem>,
     /// The argument of `on-route`.
@@ -165,6 +167,39 @@ pub struct GivenReply {
     /// The JSON-RPC error.
     #[serde(default)]
     pub error: Option<Json>,
+}
+
+/// A message between a call and its end.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct GivenMessage {
+    /// What it is.
+    pub kind: GivenMessageKind,
+    /// Its `params`, or an answer's result.
+    pub document: Option<Json>,
+}
+
+/// What is passing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GivenMessageKind {
+    /// A notification.
+    #[default]
+    Notification,
+    /// A question of the server.
+    Ask,
+    /// The client's answer.
+    Answer,
+}
+
+impl From<GivenMessageKind> for MessageKind {
+    fn from(kind: GivenMessageKind) -> Self {
+        match kind {
+            GivenMessageKind::Notification => Self::Notification,
+            GivenMessageKind::Ask => Self::Ask,
+            GivenMessageKind::Answer => Self::Answer,
+        }
+    }
 }
 
 /// Who produced a reply.

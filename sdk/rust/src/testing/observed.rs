@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::journal::{Document, Treatment};
 use crate::limiter::Bucket;
-use crate::{CallVerdict, Choice, Finding, ReplyVerdict};
+use crate::{CallVerdict, Choice, Finding, MessageVerdict, ReplyVerdict};
 
 /// What came of one case.
 #[derive(Debug, Clone)]
@@ -54,6 +54,8 @@ pub enum Outcome {
     Call(CallVerdict),
     /// `on-route`.
     Choice(Choice),
+    /// `on-message`.
+    Message(MessageVerdict),
     /// `on-reply`.
     Reply(ReplyVerdict),
     /// `on-record`.
@@ -65,7 +67,10 @@ pub enum Outcome {
 impl Outcome {
     /// True if the hook's edits of the document count.
     pub fn commits_edits(&self) -> bool {
-        matches!(self, Self::Call(CallVerdict::Pass) | Self::Reply(ReplyVerdict::Pass))
+        matches!(
+            self,
+            Self::Call(CallVerdict::Pass) | Self::Message(MessageVerdict::Pass) | Self::Reply(ReplyVerdict::Pass)
+        )
     }
 
     /// True if the hook returned, so that its scratch counts.

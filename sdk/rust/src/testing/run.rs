@@ -86,6 +86,7 @@ fn run<P: Described>(case: &Case) -> Outcome {
         Run::OnList => Outcome::Keep(plugin.on_list(given.items.iter().map(Into::into).collect())),
         Run::OnCall => Outcome::Call(plugin.on_call()),
         Run::OnRoute => Outcome::Choice(plugin.on_route(given.candidates.iter().map(Into::into).collect())),
+        Run::OnMessage => Outcome::Message(plugin.on_message(given.message.kind.into())),
         Run::OnReply => Outcome::Reply(plugin.on_reply()),
         Run::OnRecord => Outcome::Delivered(plugin.on_record(given.records.iter().map(Into::into).collect())),
     }
@@ -98,6 +99,7 @@ fn hook_of(run: Run) -> Option<Hook> {
         Run::OnList => Some(Hook::OnList),
         Run::OnCall => Some(Hook::OnCall),
         Run::OnRoute => Some(Hook::OnRoute),
+        Run::OnMessage => Some(Hook::OnMessage),
         Run::OnReply => Some(Hook::OnReply),
         Run::OnRecord => Some(Hook::OnRecord),
     }

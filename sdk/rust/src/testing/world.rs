@@ -75,6 +75,10 @@ impl World {
         let given = case.given.clone();
         let params = Edited::parse("given.call.params", given.call.params.as_ref().map(|json| json.0.as_str()))?;
         let reply = given.reply.as_ref().and_then(|reply| reply.result.as_ref().or(reply.error.as_ref()));
+        let reply = match case.hook {
+            Run::OnMessage => given.message.document.as_ref(),
+            _ => reply,
+        };
         let reply = Edited::parse("given.reply", reply.map(|json| json.0.as_str()))?;
         Ok(Self {
             plugin: manifest.name.clone(),
