@@ -13,7 +13,7 @@ use cardea_state::Memory;
 use futures_util::future::BoxFuture;
 
 use crate::Failure;
-use crate::assemble::Built;
+use crate::assemble::{self, Built};
 use crate::manifest::Manifest;
 
 /// The long-lived parts that every generation is built on.
@@ -56,14 +56,14 @@ impl Parts {
 }
 
 /// Opens the journal under the data directory.
-pub(crate) fn open_journal(manifest: &Manifest) -> Result<Arc<Journal>, Failure> {
+fn open_journal(manifest: &Manifest) -> Result<Arc<Journal>, Failure> {
     let data = manifest.data();
     Journal::open(&data.join("journal"), cardea_ledger::Settings::default())
         .map_err(|error| Failure::unavailable(format!("cannot open the journal in {}: {error}", data.display())))
 }
 
-/// The recorder where no call is walked.
-struct NoCalls;
+/// The recorder where no call is walked, or none is kept.
+pub(crate) struct NoCalls;
 
 impl Recorder for NoCalls {
     fn record(&self, _: Box<Record>) -> BoxFuture<'_, ()> {
@@ -96,7 +96,7 @@ pub(crate) struct Reload {
 
 impl Gateway {
     /// A gateway that serves its first generation.
-    pub(crate) fn new(parts: Parts, journal: Arc<Journal>, first: Built) -> Self {
+    fn new(parts: Parts, journal: Arc<Journal>, first: Built) -> Self {
         Self {
             parts,
             journal,
@@ -104,6 +104,20 @@ impl Gateway {
             built: ArcSwap::from_pointee(first),
             last: Mutex::new(Reload { at: SystemTime::now(), problem: None }),
         }
+    }
+
+    /// Opens what a manifest needs, and builds its first generation.
+    pub(crate) async fn open(manifest: &Manifest) -> Result<Arc<Self>, Failure> {
+        let journal = open_journal(manifest)?;
+        let parts = Parts::open(manifest, Arc::clone(&journal) as Arc<dyn Recorder>)?;
+        let first = assemble::assemble(&parts, manifest, 1, None).await.map_err(|report| manifest.wrong(&report))?;
+        Ok(Arc::new(Self::new(parts, journal, first)))
+    }
+
+    /// Ends every session and process of the servers, and then the journal.
+    pub(crate) async fn close(&self) {
+        self.built().close().await;
+        self.journal.close().await;
     }
 
     /// What serves now, with what it was built from.

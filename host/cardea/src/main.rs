@@ -1,6 +1,7 @@
 //! The `cardea` command: reads its arguments, runs one subcommand, chooses the exit code. Nothing else lives here.
 
 mod assemble;
+mod bridge;
 mod check;
 mod deliver;
 mod gateway;
@@ -14,6 +15,7 @@ mod servers;
 mod source;
 mod standard;
 mod status;
+mod stdio;
 mod watch;
 
 use std::path::PathBuf;
@@ -38,6 +40,9 @@ struct Arguments {
 enum Command {
     /// Serve what the manifest says, and follow its changes.
     Serve(ManifestArguments),
+    /// Speak MCP on standard input and output, for clients that start their servers: before a running gateway, or before a
+    /// manifest in this process.
+    Stdio(stdio::Arguments),
     /// Check a manifest and everything it names; show every problem at once; start nothing.
     Check(ManifestArguments),
     /// Show what a reload would change, compared with what was last served.
@@ -75,6 +80,7 @@ enum PluginCommand {
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Serve(arguments) => serve::run(&arguments.manifest),
+        Command::Stdio(arguments) => stdio::run(&arguments),
         Command::Check(arguments) => check::run(&arguments.manifest),
         Command::Plan(arguments) => plan::run(&arguments.manifest),
         Command::Plugin(PluginCommand::Inspect { plugin }) => inspect::run(&plugin),

@@ -36,7 +36,7 @@ pub use manifest::{Isolation, Limits, Log, LogFormat, LogLevel, OnError, Protoco
 pub use names::PluginSource;
 pub use plan::{
     AdminPlan, AllowedOrigins, ChildPlan, EndpointPlan, HttpPlan, ListenPlan, MatchPlan, Plan, ServerPlan, StagePlan,
-    TlsPlan, Transport,
+    StdioPlan, TlsPlan, Transport,
 };
 pub use reference::reference;
 pub use report::{Problem, Report};

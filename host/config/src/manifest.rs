@@ -27,6 +27,9 @@ section! {
         listen: Listen = {};
         /// The admin listener: health, metrics, status.
         admin: Admin = {};
+        /// Who calls when the manifest is served by `cardea stdio`. There is nobody to ask for a credential: whoever starts the
+        /// program is let in as this.
+        stdio: Option<Stdio>;
         /// What the gateway writes to its standard error.
         log: Log = {};
         /// An MCP server behind the gateway; one `[[server]]` for each. It has exactly one of `command`, `url` and
@@ -108,6 +111,23 @@ section! {
         address: AdminAddress = "127.0.0.1:9090";
         /// Token that a caller must show as `Authorization: Bearer …`. Required if the address is not loopback.
         token: Option<Secret>;
+    }
+}
+
+section! {
+    /// Who calls when the manifest is served by `cardea stdio`. There is nobody to ask for a credential: whoever starts the
+    /// program is let in as this.
+    pub(crate) struct Stdio {
+        /// The caller's name, for rights, limits and the journal.
+        subject: Required<String>;
+        /// The caller's tenant. Default: the one of everybody who has no other.
+        tenant: Option<String>;
+        /// The caller's roles.
+        roles: Vec<String> = [];
+        /// The caller's groups.
+        groups: Vec<String> = [];
+        /// The caller's scopes.
+        scopes: Vec<String> = [];
     }
 }
 

@@ -9,10 +9,12 @@ use crate::spans::Spans;
 mod listen;
 mod server;
 mod stage;
+mod stdio;
 
 pub use listen::{AdminPlan, AllowedOrigins, ListenPlan, TlsPlan};
 pub use server::{ChildPlan, EndpointPlan, HttpPlan, ServerPlan, Transport};
 pub use stage::{MatchPlan, StagePlan};
+pub use stdio::StdioPlan;
 
 /// A manifest without a mistake of its own. What needs more than the manifest to judge, such as whether a plugin exists or
 /// takes its config, is judged elsewhere; the spans are there for those reports. They play no part in comparison.
@@ -26,6 +28,8 @@ pub struct Plan {
     pub listen: ListenPlan,
     /// The listener for health, metrics and status; none if it is off.
     pub admin: Option<AdminPlan>,
+    /// Who calls over standard input and output, if the manifest says so.
+    pub stdio: Option<StdioPlan>,
     /// What is logged.
     pub log: Log,
     /// The servers, in the order of the manifest; their names differ.
@@ -53,6 +57,7 @@ pub(crate) fn build(manifest: Manifest, reader: &mut Reader<'_>) -> Option<Plan>
         data_directory: manifest.data_directory,
         listen: listen?,
         admin: admin?,
+        stdio: stdio::stdio(manifest.stdio),
         log: manifest.log,
         servers: servers?,
         stages: stages?,

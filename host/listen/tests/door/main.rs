@@ -9,5 +9,6 @@ mod legacy;
 mod life;
 mod listening;
 mod modern;
+mod stdio;
 mod streams;
 mod support;
