@@ -33,27 +33,49 @@ struct OtherEnd {
     legacy: HttpServer,
 }
 
-/// A house with nothing in it but the way to a URL. The headers go with every request.
-pub(crate) fn house(url: &Uri, headers: HeaderMap) -> Result<(Arc<ArcSwap<Generation>>, Arc<dyn Upstream>), Failure> {
-    let server = |protocol| {
-        let spec =
-            HttpSpec { headers: headers.clone(), protocol, idle_timeout: FOR_EVER, ..HttpSpec::new(NAME, url.clone()) };
-        HttpServer::new(spec).map_err(|fault| Failure::unavailable(fault.to_string()))
-    };
-    let other_end: Arc<dyn Upstream> =
-        Arc::new(OtherEnd { modern: server(Protocol::Auto)?, legacy: server(Protocol::Legacy)? });
-    let endpoint = Endpoint { facts: Candidate::new(url.to_string(), NAME), upstream: Arc::clone(&other_end) };
+/// A house with nothing in it but the way to a URL.
+pub(crate) struct Bridge {
+    /// What serves.
+    pub(crate) generation: Arc<ArcSwap<Generation>>,
+    other_end: Arc<dyn Upstream>,
+}
+
+impl Bridge {
+    /// A way on which nothing was sent yet. The headers go with every request.
+    pub(crate) fn new(url: &Uri, headers: &HeaderMap) -> Result<Self, Failure> {
+        let other_end: Arc<dyn Upstream> = Arc::new(OtherEnd::new(url, headers)?);
+        Ok(Self { generation: Arc::new(ArcSwap::from_pointee(generation(url, &other_end)?)), other_end })
+    }
+
+    /// Ends the sessions at the other end and waits until it knows.
+    pub(crate) async fn close(&self) {
+        self.other_end.close().await;
+    }
+}
+
+fn generation(url: &Uri, other_end: &Arc<dyn Upstream>) -> Result<Generation, Failure> {
+    let endpoint = Endpoint { facts: Candidate::new(url.to_string(), NAME), upstream: Arc::clone(other_end) };
     let only = Server { name: NAME.into(), endpoints: vec![endpoint], call_timeout: None };
     let registry = Registry::new(vec![only]).map_err(|fault| Failure::unavailable(fault.to_string()))?;
     let endpoints: HashMap<Arc<str>, _> = registry.one(NAME).into_iter().map(|one| (ENDPOINT.into(), one)).collect();
     let chain = Arc::new(Chain::new(Vec::new(), 1, Arc::new(NoCalls)));
-    let generation = Generation { number: 1, chain, endpoints };
-    Ok((Arc::new(ArcSwap::from_pointee(generation)), other_end))
+    Ok(Generation { number: 1, chain, endpoints })
 }
 
 /// Limits that leave it to the other end to limit.
 pub(crate) fn limits() -> Limits {
     Limits { max_body: LARGEST, call_timeout: FOR_EVER, max_call_timeout: FOR_EVER, ..Limits::default() }
+}
+
+impl OtherEnd {
+    fn new(url: &Uri, headers: &HeaderMap) -> Result<Self, Failure> {
+        let server = |protocol| {
+            let spec = HttpSpec::new(NAME, url.clone());
+            let spec = HttpSpec { headers: headers.clone(), protocol, idle_timeout: FOR_EVER, ..spec };
+            HttpServer::new(spec).map_err(|fault| Failure::unavailable(fault.to_string()))
+        };
+        Ok(Self { modern: server(Protocol::Auto)?, legacy: server(Protocol::Legacy)? })
+    }
 }
 
 impl Upstream for OtherEnd {

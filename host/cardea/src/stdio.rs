@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use cardea_chain::{Subject, Upstream};
+use cardea_chain::Subject;
 use cardea_config::{Log, LogFormat, LogLevel, Spans, StdioPlan};
 use cardea_listen::stdio::{Stdio, serve};
 use cardea_listen::{Generation, Limits};
@@ -14,6 +14,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use tokio::io::{stdin, stdout};
 use tokio_util::sync::CancellationToken;
 
+use crate::bridge::Bridge;
 use crate::gateway::Gateway;
 use crate::manifest::Manifest;
 use crate::serve::{Signals, runtime, stop_on_signal};
@@ -64,14 +65,14 @@ fn to_the_end(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Fai
 }
 
 async fn before_a_gateway(url: &Uri, headers: HeaderMap) -> Result<(), Failure> {
-    let (generation, other_end) = bridge::house(url, headers)?;
+    let bridge = Bridge::new(url, &headers)?;
     let shutdown = CancellationToken::new();
     let signals = Signals::listen().map_err(|error| deaf(&error))?;
     tokio::spawn(stop_on_signal(signals.terminate, signals.interrupt, shutdown.clone()));
     tracing::info!(%url, version = env!("CARGO_PKG_VERSION"), "bridging standard input and output");
     let subject = Subject { issuer: "stdio".into(), id: "client".into(), kind: "user".into(), ..Subject::default() };
-    talk(bridge::ENDPOINT, subject, bridge::limits(), generation, shutdown).await;
-    Upstream::close(&*other_end).await;
+    talk(bridge::ENDPOINT, subject, bridge::limits(), Arc::clone(&bridge.generation), shutdown).await;
+    bridge.close().await;
     tracing::info!("stopped");
     Ok(())
 }
