@@ -12,10 +12,10 @@ use cardea_plugin::{Engine, EngineSettings};
 use cardea_state::Store;
 use futures_util::future::BoxFuture;
 
-use crate::assemble::Built;
+use crate::assemble::{self, Built};
 use crate::manifest::Manifest;
 use crate::reload::{History, Inbox};
-use crate::{Failure, state};
+use crate::{Failure, journal, state};
 
 /// The long-lived parts that every generation is built on.
 pub(crate) struct Parts {
@@ -67,8 +67,8 @@ impl Parts {
     }
 }
 
-/// The recorder where no call is walked.
-struct NoCalls;
+/// The recorder where no call is walked, or none is kept.
+pub(crate) struct NoCalls;
 
 impl Recorder for NoCalls {
     fn record(&self, _: Box<Record>) -> BoxFuture<'_, Result<(), Unrecorded>> {
@@ -95,7 +95,7 @@ pub(crate) struct Gateway {
 
 impl Gateway {
     /// A gateway that serves its first generation.
-    pub(crate) fn new(parts: Parts, journal: Arc<Journal>, first: Built) -> Self {
+    fn new(parts: Parts, journal: Arc<Journal>, first: Built) -> Self {
         Self {
             parts,
             journal,
@@ -104,6 +104,22 @@ impl Gateway {
             history: History::begin(&first),
             built: ArcSwap::from_pointee(first),
         }
+    }
+
+    /// Opens what a manifest needs, and builds its first generation.
+    pub(crate) async fn open(manifest: &Manifest) -> Result<Arc<Self>, Failure> {
+        let journal = journal::open(manifest)?;
+        let state = state::open(manifest).await?;
+        let parts = Parts::new(manifest, state, Arc::clone(&journal) as Arc<dyn Recorder>)?;
+        let first = assemble::first(&parts, manifest).await.map_err(|report| manifest.wrong(&report))?;
+        Ok(Arc::new(Self::new(parts, journal, first)))
+    }
+
+    /// Ends every session and process of the servers, then what they kept, and then the journal.
+    pub(crate) async fn close(&self) {
+        self.built().close().await;
+        self.parts.state.close().await;
+        self.journal.close().await;
     }
 
     /// What serves now, with what it was built from.

@@ -2,6 +2,7 @@
 
 mod assemble;
 mod audit;
+mod bridge;
 mod check;
 mod control;
 mod deliver;
@@ -22,6 +23,7 @@ mod source;
 mod standard;
 mod state;
 mod status;
+mod stdio;
 mod watch;
 
 use std::path::PathBuf;
@@ -48,6 +50,9 @@ struct Arguments {
 enum Command {
     /// Serve what the manifest says, and follow its changes.
     Serve(ManifestArguments),
+    /// Speak MCP on standard input and output, for clients that start their servers: before a running gateway, or before a
+    /// manifest in this process.
+    Stdio(stdio::Arguments),
     /// Check a manifest and everything it names; show every problem at once; start nothing.
     Check(ManifestArguments),
     /// Show what a reload would change, compared with what was last served.
@@ -134,6 +139,7 @@ enum RbacCommand {
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Serve(arguments) => serve::run(&arguments.manifest),
+        Command::Stdio(arguments) => stdio::run(&arguments),
         Command::Check(arguments) => check::run(&arguments.manifest),
         Command::Plan(arguments) => plan::run(&arguments.manifest),
         Command::Reload(arguments) => control::run(&arguments.manifest, arguments.json, Wish::Reload),

@@ -10,9 +10,9 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::gateway::{Gateway, Parts};
+use crate::gateway::Gateway;
 use crate::manifest::Manifest;
-use crate::{Failure, assemble, control, deliver, journal, log, operate, plan, reload, state, status};
+use crate::{Failure, control, deliver, log, operate, plan, reload, status};
 
 /// Serves until a signal says to stop.
 pub(crate) fn run(path: &Path) -> Result<(), Failure> {
@@ -30,14 +30,10 @@ pub(crate) fn runtime() -> Result<Runtime, Failure> {
 }
 
 async fn serve(path: PathBuf, manifest: Manifest) -> Result<(), Failure> {
-    let journal = journal::open(&manifest)?;
-    let state = state::open(&manifest).await?;
-    let parts = Parts::new(&manifest, state, Arc::clone(&journal) as Arc<dyn cardea_chain::Recorder>)?;
-    let first = assemble::first(&parts, &manifest).await.map_err(|report| manifest.wrong(&report))?;
+    let gateway = Gateway::open(&manifest).await?;
     let listen = &manifest.plan.listen;
     let certificate = certificate(listen)?;
     let bound = cardea_listen::bind(listen.address).await.map_err(|error| taken("[listen]", listen.address, &error))?;
-    let gateway = Arc::new(Gateway::new(parts, journal, first));
     let shutdown = CancellationToken::new();
 
     let admin = match &manifest.plan.admin {
@@ -62,9 +58,7 @@ async fn serve(path: PathBuf, manifest: Manifest) -> Result<(), Failure> {
     let settings = cardea_listen::Settings { gauges, ..settings(listen, bound.address(), certificate.as_ref())? };
     bound.serve(settings, Arc::clone(&gateway.serving), shutdown).await;
     while tasks.join_next().await.is_some() {}
-    gateway.built().close().await;
-    gateway.parts.state.close().await;
-    gateway.journal.close().await;
+    gateway.close().await;
     tracing::info!("stopped");
     Ok(())
 }
@@ -99,29 +93,33 @@ fn settings(
         .map(|certificate| certificate.server_config())
         .transpose()
         .map_err(|error| Failure::config(format!("[listen.tls]: {error}")))?;
-    let limits = &plan.limits;
     Ok(cardea_listen::Settings {
         hosts: plan.allowed_hosts.clone(),
         origins,
         tls,
         public_url: plan.public_url.as_ref().map(ToString::to_string),
         gauges: Arc::default(),
-        limits: cardea_listen::Limits {
-            max_body: limits.max_body_bytes.bytes(),
-            header_timeout: limits.header_timeout,
-            body_timeout: limits.body_timeout,
-            idle_timeout: limits.idle_timeout,
-            max_connections: limits.max_connections,
-            max_connections_per_peer: limits.max_connections_per_peer,
-            max_calls: limits.max_concurrent_calls,
-            call_timeout: limits.call_timeout,
-            max_call_timeout: limits.max_call_timeout,
-            max_sessions: limits.max_sessions,
-            session_idle: limits.session_idle,
-            drain: limits.drain_timeout,
-            ..cardea_listen::Limits::default()
-        },
+        limits: limits(&plan.limits),
     })
+}
+
+/// The limits of a front door, whatever kind it is.
+pub(crate) fn limits(plan: &cardea_config::Limits) -> cardea_listen::Limits {
+    cardea_listen::Limits {
+        max_body: plan.max_body_bytes.bytes(),
+        header_timeout: plan.header_timeout,
+        body_timeout: plan.body_timeout,
+        idle_timeout: plan.idle_timeout,
+        max_connections: plan.max_connections,
+        max_connections_per_peer: plan.max_connections_per_peer,
+        max_calls: plan.max_concurrent_calls,
+        call_timeout: plan.call_timeout,
+        max_call_timeout: plan.max_call_timeout,
+        max_sessions: plan.max_sessions,
+        session_idle: plan.session_idle,
+        drain: plan.drain_timeout,
+        ..cardea_listen::Limits::default()
+    }
 }
 
 fn loopback_origins(address: SocketAddr, tls: bool) -> Vec<String> {
@@ -141,16 +139,18 @@ fn taken(section: &str, address: SocketAddr, error: &dyn std::fmt::Display) -> F
     ))
 }
 
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hangup: Signal,
+/// The signals a gateway heeds.
+pub(crate) struct Signals {
+    pub(crate) terminate: Signal,
+    pub(crate) interrupt: Signal,
+    pub(crate) hangup: Signal,
     /// Never read. A file that may not grow further is to be an error of the write; unhandled, the signal ends the process.
     _file_size: Signal,
 }
 
 impl Signals {
-    fn listen() -> std::io::Result<Self> {
+    /// From here on they end nobody by themselves.
+    pub(crate) fn listen() -> std::io::Result<Self> {
         let [terminate, interrupt, hangup] =
             [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()].map(signal);
         let file_size = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?;
@@ -158,7 +158,8 @@ impl Signals {
     }
 }
 
-async fn stop_on_signal(mut terminate: Signal, mut interrupt: Signal, shutdown: CancellationToken) {
+/// Tells `shutdown` at the first signal to stop; the second one ends the process.
+pub(crate) async fn stop_on_signal(mut terminate: Signal, mut interrupt: Signal, shutdown: CancellationToken) {
     tokio::select! {
         _ = terminate.recv() => tracing::info!("SIGTERM: finishing what is under way"),
         _ = interrupt.recv() => tracing::info!("SIGINT: finishing what is under way"),

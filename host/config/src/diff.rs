@@ -198,6 +198,7 @@ fn restart(old: &Plan, new: &Plan) -> Vec<String> {
         (None, None) => {}
         _ => keys.push("admin.address".into()),
     }
+    keys.extend(changed!(old, new; "stdio": stdio,));
     keys.extend(old.log.changed(&new.log).into_iter().map(|key| format!("log.{key}")));
     keys.extend(old.journal.changed(&new.journal).into_iter().map(|key| format!("journal.{key}")));
     keys

@@ -29,6 +29,9 @@ section! {
         listen: Listen = {};
         /// The admin listener: health, metrics, status.
         admin: Admin = {};
+        /// Who calls when the manifest is served by `cardea stdio`. There is nobody to ask for a credential: whoever starts the
+        /// program is let in as this.
+        stdio: Option<Stdio>;
         /// What the gateway writes to its standard error.
         log: Log = {};
         /// How a changed manifest proves itself after it was taken in.
@@ -122,6 +125,23 @@ section! {
         recent_calls: usize = 1000, within 0 to 100_000;
         /// Most memory for them: the oldest go first.
         recent_bytes: Size = "4MiB", within "64KiB" to "1GiB";
+    }
+}
+
+section! {
+    /// Who calls when the manifest is served by `cardea stdio`. There is nobody to ask for a credential: whoever starts the
+    /// program is let in as this.
+    pub(crate) struct Stdio {
+        /// The caller's name, for rights, limits and the journal.
+        subject: Required<String>;
+        /// The caller's tenant. Default: the one of everybody who has no other.
+        tenant: Option<String>;
+        /// The caller's roles.
+        roles: Vec<String> = [];
+        /// The caller's groups.
+        groups: Vec<String> = [];
+        /// The caller's scopes.
+        scopes: Vec<String> = [];
     }
 }
 

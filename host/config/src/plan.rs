@@ -11,12 +11,14 @@ mod listen;
 mod server;
 mod stage;
 mod state;
+mod stdio;
 mod view;
 
 pub use listen::{AdminPlan, AllowedOrigins, ListenPlan, TlsPlan};
 pub use server::{ChildPlan, EndpointPlan, HttpPlan, ServerPlan, Transport};
 pub use stage::{MatchPlan, ShadowPlan, StagePlan};
 pub use state::{RedisPlan, StatePlace, StatePlan};
+pub use stdio::StdioPlan;
 pub use view::{RenamePlan, ViewPlan};
 
 /// A manifest without a mistake of its own. What needs more than the manifest to judge, such as whether a plugin exists or
@@ -31,6 +33,8 @@ pub struct Plan {
     pub listen: ListenPlan,
     /// The listener for health, metrics and status; none if it is off.
     pub admin: Option<AdminPlan>,
+    /// Who calls over standard input and output, if the manifest says so.
+    pub stdio: Option<StdioPlan>,
     /// What is logged.
     pub log: Log,
     /// How a changed manifest proves itself.
@@ -69,6 +73,7 @@ pub(crate) fn build(manifest: Manifest, reader: &mut Reader<'_>) -> Option<Plan>
         data_directory: manifest.data_directory,
         listen: listen?,
         admin: admin?,
+        stdio: stdio::stdio(manifest.stdio),
         log: manifest.log,
         reload: manifest.reload,
         state,

@@ -143,6 +143,37 @@ async fn a_modern_server_is_one_process_and_a_legacy_one_a_process_per_session()
 }
 
 #[tokio::test]
+async fn who_shares_a_process_is_what_the_manifest_says_and_none_is_left_behind() {
+    let of = |subject: &str, session: &str| {
+        let mut call = tool_in(session, "pid");
+        Arc::make_mut(&mut call.subject).id = subject.into();
+        call
+    };
+    for (session, expected) in [
+        (SessionPolicy::Client, [0, 1, 2, 0]),
+        (SessionPolicy::Subject, [0, 0, 1, 0]),
+        (SessionPolicy::Shared, [0, 0, 0, 0]),
+        (SessionPolicy::Call, [0, 1, 2, 3]),
+    ] {
+        let server = ChildServer::new(ChildSpec { session, ..spec("legacy") });
+        let mut pids = Vec::new();
+        let mut seen = Vec::new();
+        for call in [of("ann", "a"), of("ann", "b"), of("bob", "c"), of("ann", "a")] {
+            let pid = pid(&server, call).await;
+            let position = pids.iter().position(|known| *known == pid).unwrap_or(pids.len());
+            if position == pids.len() {
+                pids.push(pid);
+            }
+            seen.push(position);
+        }
+        assert_eq!(seen, expected, "{session:?}");
+        server.shut().await;
+        // A process that ended and was not waited for would still be there.
+        assert_eq!(pids.iter().filter(|pid| exists(**pid)).count(), 0, "{session:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_process_gets_the_environment_it_was_given_and_no_other() {
     let server = dial("modern");
     let names: Vec<String> = serde_json::from_str(&told(&server, tool("environment", json!({}))).await.text()).unwrap();

@@ -1,7 +1,7 @@
 //! The order of the rooms for one HTTP exchange, and what all exchanges of a listener share.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -90,6 +90,22 @@ impl Front {
             buffered: Budget::new(settings.limits.max_buffered),
             settings,
         })
+    }
+
+    /// What a door shares that nobody reaches over a network.
+    pub(crate) fn inside(settings: Settings, generation: Arc<ArcSwap<Generation>>) -> Arc<Self> {
+        Self::new(settings, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), generation)
+    }
+
+    /// What serves now.
+    pub(crate) fn generation(&self) -> Arc<Generation> {
+        self.generation.load_full()
+    }
+
+    /// Reads a message that is in memory already.
+    pub(crate) fn posted(&self, text: Bytes) -> Result<Posted, Box<Rejection>> {
+        let share = self.buffered.share_of(text.len())?;
+        Ok(Posted::read(text, share))
     }
 
     /// Answers one HTTP exchange.

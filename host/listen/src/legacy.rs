@@ -158,14 +158,18 @@ fn session(front: &Front, visit: &Visit) -> Result<Arc<Session>, Box<Rejection>>
 }
 
 fn heard(session: &Session, notification: &Notification) {
-    if notification.method != Method::CANCELLED {
-        return;
-    }
-    let params = notification.params().unwrap_or_default();
-    let id = json::find(&params, &Pointer::root().child("requestId")).and_then(|span| Id::parse(&params[span]).ok());
-    if let Some(id) = id {
+    if let Some(id) = cancelled(notification) {
         session.cancel(&id);
     }
+}
+
+/// The id of the request that a notification cancels.
+pub(crate) fn cancelled(notification: &Notification) -> Option<Id> {
+    if notification.method != Method::CANCELLED {
+        return None;
+    }
+    let params = notification.params().unwrap_or_default();
+    json::find(&params, &Pointer::root().child("requestId")).and_then(|span| Id::parse(&params[span]).ok())
 }
 
 fn set_level(session: &Session, request: &Request) -> Result<(), ErrorObject> {

@@ -1,4 +1,5 @@
-//! Front doors: MCP over HTTP as clients of both eras speak it. Rooms 1, 3 and 9 of the house.
+//! Front doors: MCP over HTTP and over standard input and output, as clients of both eras speak it. Rooms 1, 3 and 9 of the
+//! house.
 //!
 //! [`bind`] takes an address and [`Bound::serve`] serves it. An HTTP exchange goes through `gate` (may it come in at all),
 //! the chain's authenticators, `body` (read once, bounded), `era` (which of the two protocols) and then `modern` or
@@ -13,6 +14,7 @@ mod body;
 mod connection;
 mod conversation;
 mod era;
+mod errands;
 mod front;
 mod gate;
 mod head;
@@ -41,6 +43,7 @@ mod visit;
 mod walking;
 mod wire;
 
+pub mod stdio;
 pub mod tls;
 
 pub use bind::{Bound, bind};

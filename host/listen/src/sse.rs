@@ -176,7 +176,7 @@ fn event(kind: &str, message: Vec<Bytes>) -> Vec<Bytes> {
 }
 
 /// A line end would end the `data:` line. In JSON it only stands between values, where a blank says the same.
-fn on_one_line(piece: Bytes) -> Bytes {
+pub(crate) fn on_one_line(piece: Bytes) -> Bytes {
     if !piece.contains(&b'\n') && !piece.contains(&b'\r') {
         return piece;
     }

@@ -140,7 +140,7 @@ pub(crate) fn complete(manifest: &str) -> Outcome<String> {
 }
 
 /// Compiled plugins are kept beside all data directories: they are the same in each, and take a second each to make.
-pub(crate) fn keep_code(programs: &Programs, folder: &Path) -> Outcome<()> {
+pub fn keep_code(programs: &Programs, folder: &Path) -> Outcome<()> {
     use std::os::unix::fs::{DirBuilderExt, symlink};
     let data = folder.join(".cardea");
     let place = data.join("code");

@@ -9,5 +9,7 @@ mod legacy;
 mod life;
 mod listening;
 mod modern;
+mod statuses;
+mod stdio;
 mod streams;
 mod support;
