@@ -51,6 +51,7 @@ impl Status for OfGateway {
             "generation": built.generation.number,
             "lastReload": { "atMs": millis(at), "ok": problem.is_none(), "problem": problem },
             "stages": stages,
+            "tasks": tokio::runtime::Handle::current().metrics().num_alive_tasks(),
             "journal": { "lost": gateway.journal.lost() },
         })
     }

@@ -4,6 +4,7 @@ mod latency;
 mod load;
 mod memory;
 mod stand;
+mod swaps;
 mod throughput;
 
 use clap::ValueEnum;
@@ -29,6 +30,8 @@ enum Group {
     Throughput,
     /// Resident memory with 1,000 idle connections.
     Memory,
+    /// A thousand swaps of generations under load.
+    Swaps,
 }
 
 /// Prints one JSON line a figure on standard output; everything else goes to standard error.
@@ -52,6 +55,7 @@ fn measure(workspace: &Workspace, group: Group) -> Outcome<Vec<Figure>> {
     match group {
         Group::Latency => step("latency", || latency::measure(&Stand::start(workspace, &stand::EVERY)?)),
         Group::Throughput => step("throughput", || throughput::measure(&Stand::start(workspace, &["zero", "eight"])?)),
+        Group::Swaps => step("swaps", || swaps::measure(workspace)),
         Group::Memory => step("memory", || memory::measure(&Stand::start(workspace, &["eight"])?)),
     }
 }
