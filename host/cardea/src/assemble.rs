@@ -133,7 +133,8 @@ async fn load(
             continue;
         }
         let egress = plan.grants.http.as_ref().and_then(|_| parts.egress());
-        let capabilities = Capabilities { kv: parts.memory.clone(), limiter: parts.memory.clone(), egress };
+        let jose = (!plan.grants.issuers.is_empty()).then(|| parts.jose()).flatten();
+        let capabilities = Capabilities { kv: parts.memory.clone(), limiter: parts.memory.clone(), egress, jose };
         match parts.engine.load(component, spec(&plan, number), capabilities).await {
             Ok(stage) => stages.push(LoadedStage { plan, stage }),
             Err(error) => report.problems.extend(problems(&plan, &error)),

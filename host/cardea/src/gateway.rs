@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use arc_swap::ArcSwap;
 use cardea_chain::{Record, Recorder};
 use cardea_egress::Egress;
+use cardea_jose::{Jose, Verifiers};
 use cardea_ledger::Journal;
 use cardea_listen::Generation;
 use cardea_plugin::{Engine, EngineSettings};
@@ -25,6 +26,7 @@ pub(crate) struct Parts {
     /// Takes the records of calls.
     pub(crate) recorder: Arc<dyn Recorder>,
     egress: OnceLock<Option<Arc<Egress>>>,
+    jose: OnceLock<Option<Arc<dyn Verifiers>>>,
 }
 
 impl Parts {
@@ -33,7 +35,13 @@ impl Parts {
         let cache_dir = Some(manifest.data().join("code"));
         let engine = Engine::new(EngineSettings { cache_dir, ..EngineSettings::default() })
             .map_err(|error| Failure::unavailable(format!("cannot start the wasm engine: {error}")))?;
-        Ok(Self { engine, memory: Arc::new(Memory::default()), recorder, egress: OnceLock::new() })
+        Ok(Self {
+            engine,
+            memory: Arc::new(Memory::default()),
+            recorder,
+            egress: OnceLock::new(),
+            jose: OnceLock::new(),
+        })
     }
 
     /// The way out for plugins, made when the first stage may use it: reading the roots of trust takes its time.
@@ -46,6 +54,12 @@ impl Parts {
             }
         };
         self.egress.get_or_init(open).clone()
+    }
+
+    /// The keys of issuers, kept from generation to generation.
+    pub(crate) fn jose(&self) -> Option<Arc<dyn Verifiers>> {
+        let open = || Some(Arc::new(Jose::new(self.egress()?)) as Arc<dyn Verifiers>);
+        self.jose.get_or_init(open).clone()
     }
 
     /// Opens the same for a command that serves no call. It must not open the journal: a gateway may be writing it, and a line

@@ -35,8 +35,8 @@ pub use diff::{Change, PlanDiff, diff};
 pub use manifest::{Isolation, Limits, Log, LogFormat, LogLevel, OnError, Protocol, SessionScope};
 pub use names::PluginSource;
 pub use plan::{
-    AdminPlan, AllowedOrigins, ChildPlan, EndpointPlan, HttpPlan, ListenPlan, MatchPlan, Plan, ServerPlan, StagePlan,
-    TlsPlan, Transport,
+    AdminPlan, AllowedOrigins, ChildPlan, EndpointPlan, HttpPlan, ListenPlan, MatchPlan, MetadataPlan, Plan,
+    ServerPlan, StagePlan, TlsPlan, Transport,
 };
 pub use reference::reference;
 pub use report::{Problem, Report};

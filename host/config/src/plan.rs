@@ -12,7 +12,7 @@ mod stage;
 
 pub use listen::{AdminPlan, AllowedOrigins, ListenPlan, TlsPlan};
 pub use server::{ChildPlan, EndpointPlan, HttpPlan, ServerPlan, Transport};
-pub use stage::{MatchPlan, StagePlan};
+pub use stage::{MatchPlan, MetadataPlan, StagePlan};
 
 /// A manifest without a mistake of its own. What needs more than the manifest to judge, such as whether a plugin exists or
 /// takes its config, is judged elsewhere; the spans are there for those reports. They play no part in comparison.

@@ -42,6 +42,9 @@ pub(crate) fn granted(linker: &mut Linker<Guest>, allowed: &Allowed) -> wasmtime
     if !allowed.scope.http.is_empty() {
         wit::http::add_to_linker::<_, HasSelf<Guest>>(linker, guest)?;
     }
+    if allowed.scope.jose {
+        wit::jose::add_to_linker::<_, HasSelf<Guest>>(linker, guest)?;
+    }
     if !allowed.scope.secrets.is_empty() {
         wit::secret::add_to_linker::<_, HasSelf<Guest>>(linker, guest)?;
     }

@@ -38,6 +38,11 @@ fn audit() {
 }
 
 #[test]
+fn jwt() {
+    plugin("jwt");
+}
+
+#[test]
 fn rate_limit() {
     plugin("rate-limit");
 }
@@ -162,6 +167,7 @@ async fn start(component: &Bytes, case: &Case, scripted: &Arc<Scripted>) -> Resu
             kv: asks.kv.is_some(),
             limiter: asks.limiter,
             journal: asks.journal,
+            issuers: if asks.jose { vec![given::issuer()] } else { Vec::new() },
             read: asks.read,
             edit: asks.edit,
             ..Grants::default()
@@ -174,7 +180,8 @@ async fn start(component: &Bytes, case: &Case, scripted: &Arc<Scripted>) -> Resu
         },
         isolation: Isolation::Shared,
     };
-    let capabilities = Capabilities::new(Arc::clone(scripted) as _, Arc::clone(scripted) as _);
+    let capabilities =
+        Capabilities::new(Arc::clone(scripted) as _, Arc::clone(scripted) as _).with_jose(Arc::clone(scripted) as _);
     let clock = Clock::Fixed(case.given.now_ms);
     WasmStage::start(&engine(), component.clone(), inspection, spec, capabilities, clock).await
 }
