@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cardea_chain::{Chain, Directory, Endpoint, OnError, Placed, Role, Stage};
+use cardea_chain::{Chain, Directory, Endpoint, Hook, OnError, Placed, Role, Stage};
 use cardea_config::{Isolation as IsolationPlan, OnError as OnErrorPlan, Plan, Problem, Report, ServerPlan, StagePlan};
-use cardea_listen::Generation;
+use cardea_listen::{Generation, Resource};
 use cardea_plugin::{
     Capabilities, ConfigProblem, Engine, Inspection, Isolation, Limits, LoadError, StageSpec, WasmStage,
 };
@@ -96,7 +96,8 @@ pub(crate) async fn assemble(
     let placed = stages.iter().map(placed).collect();
     let chain = Chain::new(placed, number, Arc::clone(&parts.recorder));
     let directories = directories(plan, &registry);
-    let generation = Generation { number, chain: Arc::new(chain), endpoints: directories };
+    let resources = resources(&stages, directories.keys());
+    let generation = Generation { number, chain: Arc::new(chain), endpoints: directories, resources };
     Ok(Built { generation: Arc::new(generation), plan: plan.clone(), stages, registry, endpoints })
 }
 
@@ -217,6 +218,33 @@ fn registry(plan: &Plan, endpoints: &Endpoints, report: &mut Report) -> Option<R
     Registry::new(servers.collect())
         .inspect_err(|fault| report.push(Problem::new(plan.spans.whole(), fault.to_string(), "in a server's name")))
         .ok()
+}
+
+/// What the authenticators declare of each endpoint. One of which none declares anything is left out.
+fn resources<'e>(stages: &[LoadedStage], endpoints: impl Iterator<Item = &'e Arc<str>>) -> HashMap<Arc<str>, Resource> {
+    let declares = |loaded: &&LoadedStage| {
+        let hooks = loaded.stage.inspection().hooks;
+        hooks.has(Hook::Authenticate) && !loaded.plan.metadata.authorization_servers.is_empty()
+    };
+    let declaring: Vec<_> =
+        stages.iter().filter(declares).map(|loaded| (check::matcher(&loaded.plan), resource(&loaded.plan))).collect();
+    let mut resources: HashMap<Arc<str>, Resource> = HashMap::new();
+    for endpoint in endpoints {
+        for (_, resource) in declaring.iter().filter(|(matcher, _)| matcher.endpoint(endpoint)) {
+            resources.entry(Arc::clone(endpoint)).or_default().join(resource);
+        }
+    }
+    resources
+}
+
+fn resource(plan: &StagePlan) -> Resource {
+    let metadata = &plan.metadata;
+    Resource {
+        authorization_servers: metadata.authorization_servers.clone(),
+        scopes: metadata.scopes.clone(),
+        name: metadata.name.clone(),
+        documentation: metadata.documentation.as_ref().map(ToString::to_string),
+    }
 }
 
 fn directories(plan: &Plan, registry: &Registry) -> HashMap<Arc<str>, Arc<dyn Directory>> {

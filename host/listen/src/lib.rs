@@ -28,6 +28,7 @@ mod questions;
 mod reader;
 mod replay;
 mod repoll;
+mod resource;
 mod respond;
 mod session;
 mod settings;
@@ -41,4 +42,5 @@ pub mod tls;
 
 pub use bind::{Bound, bind};
 pub use limits::Limits;
+pub use resource::Resource;
 pub use settings::{Generation, Settings};

@@ -8,5 +8,6 @@ mod legacy;
 mod life;
 mod listening;
 mod modern;
+mod resource;
 mod streams;
 mod support;
