@@ -8,12 +8,12 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cardea_chain::{Chain, Directory, Endpoint, OnError, Placed, Role, Stage};
+use cardea_chain::{Chain, Directory, Endpoint, Hook, OnError, Placed, Role, Stage};
 use cardea_config::{
     Isolation as IsolationPlan, OnError as OnErrorPlan, Plan, PluginSource, Prefix as PrefixPlan, Problem, RenamePlan,
     Report, ServerPlan, Source, StagePlan, ViewPlan,
 };
-use cardea_listen::Generation;
+use cardea_listen::{Generation, Resource};
 use cardea_plugin::{
     Capabilities, ConfigProblem, Engine, Inspection, Isolation, Limits, LoadError, Shadow, Shadowed, StageSpec,
     WasmStage,
@@ -182,7 +182,8 @@ fn completed(
     let registry = registry(plan, &endpoints, &mut report);
     let (Some(registry), true) = (registry, report.is_empty()) else { return Err(report) };
     let endpoints_at = directories(plan, &registry);
-    let generation = Generation { number: chain.generation(), chain, endpoints: endpoints_at };
+    let resources = resources(&stages, endpoints_at.keys());
+    let generation = Generation { number: chain.generation(), chain, endpoints: endpoints_at, resources };
     let (plan, source) = (plan.clone(), source.clone());
     Ok(Built { generation: Arc::new(generation), plan, source, stages, registry, endpoints })
 }
@@ -239,7 +240,8 @@ async fn load(
 
 fn capabilities(parts: &Parts, plan: &StagePlan) -> Capabilities {
     let egress = plan.grants.http.as_ref().and_then(|_| parts.egress());
-    state::capabilities(&parts.state, plan, egress)
+    let jose = (!plan.grants.issuers.is_empty()).then(|| parts.jose()).flatten();
+    state::capabilities(&parts.state, plan, egress, jose)
 }
 
 fn spec(plan: &StagePlan, generation: u64) -> StageSpec {
@@ -320,6 +322,33 @@ fn registry(plan: &Plan, endpoints: &Endpoints, report: &mut Report) -> Option<R
     Registry::new(servers.collect())
         .inspect_err(|fault| report.push(Problem::new(plan.spans.whole(), fault.to_string(), "in a server's name")))
         .ok()
+}
+
+/// What the authenticators declare of each endpoint. One of which none declares anything is left out.
+fn resources<'e>(stages: &[LoadedStage], endpoints: impl Iterator<Item = &'e Arc<str>>) -> HashMap<Arc<str>, Resource> {
+    let declares = |loaded: &&LoadedStage| {
+        let hooks = loaded.stage.inspection().hooks;
+        hooks.has(Hook::Authenticate) && !loaded.plan.metadata.authorization_servers.is_empty()
+    };
+    let declaring: Vec<_> =
+        stages.iter().filter(declares).map(|loaded| (check::matcher(&loaded.plan), resource(&loaded.plan))).collect();
+    let mut resources: HashMap<Arc<str>, Resource> = HashMap::new();
+    for endpoint in endpoints {
+        for (_, resource) in declaring.iter().filter(|(matcher, _)| matcher.endpoint(endpoint)) {
+            resources.entry(Arc::clone(endpoint)).or_default().join(resource);
+        }
+    }
+    resources
+}
+
+fn resource(plan: &StagePlan) -> Resource {
+    let metadata = &plan.metadata;
+    Resource {
+        authorization_servers: metadata.authorization_servers.clone(),
+        scopes: metadata.scopes.clone(),
+        name: metadata.name.clone(),
+        documentation: metadata.documentation.as_ref().map(ToString::to_string),
+    }
 }
 
 fn directories(plan: &Plan, registry: &Registry) -> HashMap<Arc<str>, Arc<dyn Directory>> {

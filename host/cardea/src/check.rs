@@ -33,6 +33,7 @@ pub(crate) fn rules(plan: &Plan, stages: &[Examined], report: &mut Report) {
         shadow_role(examined, report);
     }
     sharing(plan, report);
+    metadata(stages, report);
     shape_first(stages, report);
     coverage(plan, stages, report);
 }
@@ -53,6 +54,18 @@ fn identity(plan: &Plan, stages: &[Examined], report: &mut Report) {
     report.push(
         problem.help("add a stage with `plugin = \"api-key\"`, or with `plugin = \"anonymous\"` if everybody may call"),
     );
+}
+
+/// Only who looks at tokens knows whose are taken.
+fn metadata(stages: &[Examined], report: &mut Report) {
+    for examined in stages.iter().filter(|examined| !examined.inspection.hooks.has(Hook::Authenticate)) {
+        let stage = &examined.plan;
+        if stage.spans.written("metadata") {
+            let message = format!("stage `{}` has `metadata` and looks at no token", stage.name);
+            let problem = Problem::new(stage.spans.of("metadata"), message, "nobody is told this");
+            report.push(problem.help("put it into the stage of role `identity`"));
+        }
+    }
 }
 
 /// Fails closed, unless the manifest says in words why not; who says who calls and who may, always does.

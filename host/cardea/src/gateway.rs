@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use arc_swap::ArcSwap;
 use cardea_chain::{Record, Recorder, Unrecorded};
 use cardea_egress::Egress;
+use cardea_jose::{Jose, Verifiers};
 use cardea_ledger::Journal;
 use cardea_listen::{Gauges, Generation};
 use cardea_observe::{Keep, Watch};
@@ -30,6 +31,7 @@ pub(crate) struct Parts {
     /// What can be read off the listener.
     pub(crate) gauges: Arc<Gauges>,
     egress: OnceLock<Option<Arc<Egress>>>,
+    jose: OnceLock<Option<Arc<dyn Verifiers>>>,
 }
 
 impl Parts {
@@ -45,7 +47,8 @@ impl Parts {
             bytes: admin.recent_bytes.bytes(),
         });
         let watch = Arc::new(Watch::new(keep));
-        Ok(Self { engine, state, recorder, watch, gauges: Arc::default(), egress: OnceLock::new() })
+        let (gauges, egress, jose) = (Arc::default(), OnceLock::new(), OnceLock::new());
+        Ok(Self { engine, state, recorder, watch, gauges, egress, jose })
     }
 
     /// The way out for plugins, made when the first stage may use it: reading the roots of trust takes its time.
@@ -58,6 +61,12 @@ impl Parts {
             }
         };
         self.egress.get_or_init(open).clone()
+    }
+
+    /// The keys of issuers, kept from generation to generation.
+    pub(crate) fn jose(&self) -> Option<Arc<dyn Verifiers>> {
+        let open = || Some(Arc::new(Jose::new(self.egress()?)) as Arc<dyn Verifiers>);
+        self.jose.get_or_init(open).clone()
     }
 
     /// The same for a command that serves no call. It must not open the journal: a gateway may be writing it, and a line that

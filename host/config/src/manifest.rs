@@ -5,14 +5,14 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use cardea_grant::{HttpRule, IpNet, Pattern, Secret};
+use cardea_grant::{Algorithm, HttpRule, IpNet, Pattern, Secret};
 use http::Uri;
 
 use crate::document::Document;
-use crate::grant::{KvGrant, Secrets};
+use crate::grant::{IssuerUrl, KeysUrl, KvGrant, ScopeName, Secrets, TokenType};
 use crate::http_words::{Headers, Host, Origin};
 use crate::names::{
-    AdminAddress, Argument, EndpointPath, NotBuilt, Patterns, PluginSource, ServerName, StageName, Variables,
+    AdminAddress, Argument, EndpointPath, Patterns, PluginSource, ServerName, StageName, Variables,
 };
 use crate::section::{Form, Key, Required, Section, choices, section};
 use crate::units::Size;
@@ -385,6 +385,9 @@ section! {
         config: Document = {};
         /// Another version that runs beside it, to see what it would say.
         shadow: Option<Shadow>;
+        /// With a plugin of role `identity`: what clients without a token are told of the endpoints it guards, at
+        /// `/.well-known/oauth-protected-resource/<path>` (RFC 9728).
+        metadata: Metadata = {};
         /// What happens to a call when the plugin fails.
         on_error: OnError = "refuse";
         /// The reason, in words, why calls may pass this stage when it fails. Without it, `on-error` is `refuse` for every
@@ -511,7 +514,8 @@ section! {
         journal: bool = false;
         /// Requests it may send: a method, an origin, and a path in which `*` stands for any text.
         http: Option<Vec<HttpRule>>;
-        /// Networks outside the public internet that these requests may reach, such as `10.1.0.0/16`.
+        /// Networks outside the public internet that these requests, and those for keys of issuers, may reach, such as
+        /// `10.1.0.0/16`.
         private_addresses: Vec<IpNet> = [];
         /// Secrets the gateway uses in the plugin's name.
         secret: SecretGrant = {};
@@ -520,8 +524,44 @@ section! {
         read: Option<Vec<Pattern>>;
         /// What of a call it may edit, likewise. Default: what its role needs.
         edit: Option<Vec<Pattern>>;
-        /// Verification of signed tokens. Not in this version.
-        jose: Option<NotBuilt>;
+        /// Issuers whose tokens the gateway verifies in the plugin's name; one `[[stage.grant.jose]]` for each.
+        jose: Vec<TokenIssuer> = [];
+    }
+}
+
+section! {
+    /// An issuer whose tokens the gateway verifies in the plugin's name; one `[[stage.grant.jose]]` for each.
+    pub(crate) struct TokenIssuer {
+        /// Its identifier as its tokens have it in `iss`: an `https` URL, or an `http` URL of a loopback address, which
+        /// `private-addresses` then lists.
+        issuer: Required<IssuerUrl>;
+        /// Address of its keys (a JWK set). Default: what its metadata says, if that is at the issuer's own origin.
+        jwks_url: Option<KeysUrl>;
+        /// Algorithms its tokens may be signed with, of `RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, `ES256`, `ES384`
+        /// and `EdDSA`. Default: all of them.
+        algorithms: Option<Vec<Algorithm>>;
+        /// Types its tokens may have in `typ`. `at+jwt` is that of RFC 9068; where an issuer writes `JWT` on everything, what
+        /// keeps ID tokens out is the audience alone.
+        types: Vec<TokenType> = ["at+jwt"];
+        /// How far its clock may be from the gateway's.
+        leeway: Duration = "30s", within "0s" to "2m";
+        /// The longest time between a token's beginning and its end.
+        max_lifetime: Duration = "1d", within "1m" to "30d";
+    }
+}
+
+section! {
+    /// With a plugin of role `identity`: what clients without a token are told of the endpoints it guards, at
+    /// `/.well-known/oauth-protected-resource/<path>` (RFC 9728).
+    pub(crate) struct Metadata {
+        /// Issuers whose tokens are taken. Default: those of `grant.jose`.
+        authorization_servers: Option<Vec<IssuerUrl>>;
+        /// Scopes a client should ask for at first; the fewest that are of use.
+        scopes: Vec<ScopeName> = [];
+        /// A name of the endpoint for people.
+        name: Option<String>;
+        /// A page about it for people.
+        documentation: Option<Uri>;
     }
 }
 

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use cardea_grant::Secret;
 use serde_json::{Value, json};
-use toml::de::DeValue;
 
 use crate::kind::{Kind, Text, filled};
 use crate::reader::{Node, Reader};
@@ -147,27 +146,6 @@ impl Text for PluginSource {
             return Err("is neither the name of a built-in plugin nor a path".into());
         }
         Ok(Self::Embedded(text.into()))
-    }
-}
-
-/// A grant the interface knows and this version does not have; it may be written as `false`.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct NotBuilt;
-
-impl Kind for NotBuilt {
-    fn shape() -> Shape {
-        Shape::plain("`false`", "", json!({ "const": false }))
-    }
-
-    fn read(node: &Node<'_>, reader: &mut Reader<'_>) -> Option<Self> {
-        if !matches!(node.value, DeValue::Boolean(false)) {
-            reader.refuse(
-                node,
-                "cannot be granted: this version does not have it yet",
-                "leave it out, or write `false`",
-            );
-        }
-        Some(Self)
     }
 }
 

@@ -16,7 +16,7 @@ mod view;
 
 pub use listen::{AdminPlan, AllowedOrigins, ListenPlan, TlsPlan};
 pub use server::{ChildPlan, EndpointPlan, HttpPlan, ServerPlan, Transport};
-pub use stage::{MatchPlan, ShadowPlan, StagePlan};
+pub use stage::{MatchPlan, MetadataPlan, ShadowPlan, StagePlan};
 pub use state::{RedisPlan, StatePlace, StatePlan};
 pub use stdio::StdioPlan;
 pub use view::{RenamePlan, ViewPlan};

@@ -31,7 +31,7 @@ use crate::respond::{Answered, Rejection};
 use crate::session::{SESSION_ID, Session, Sessions};
 use crate::visit::Visit;
 use crate::walking::Holds;
-use crate::{Generation, Settings, http_sse, ids, legacy, modern};
+use crate::{Generation, Settings, http_sse, ids, legacy, modern, resource};
 
 /// Header that names the protocol version of a message.
 pub(crate) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
@@ -119,17 +119,24 @@ impl Front {
         let origin = head.headers.get(ORIGIN).cloned();
         // A body that nobody read must not be taken for the next request. HTTP/2 frames it, HTTP/1 needs a new connection.
         let unread = head.version < http::Version::HTTP_2 && !body.is_end_stream();
-        let admitted = self.gate.admit(&head, exchange.framed_once);
+        let uri = head.uri.clone();
+        let about = resource::asked(uri.path());
+        let admitted = match about {
+            Some(_) => self.gate.admit_any_page(&head, exchange.framed_once),
+            None => self.gate.admit(&head, exchange.framed_once),
+        };
         let allowed_origin = origin.filter(|_| admitted.is_ok());
         let mut response = match admitted {
             Ok(authority) => match gate::preflight(&head) {
                 Some(preflight) => preflight,
+                None if let Some(path) = about => self.describe(&head.method, path, &authority),
                 None => match self.receive(head, body, &authority, &id).await {
                     Ok(received) => {
                         let answered = self.dispatch(received, exchange.leaving()).await;
-                        answered.unwrap_or_else(|rejection| told(rejection, &id))
+                        let answered = answered.unwrap_or_else(|rejection| told(rejection, &id));
+                        self.pointing(answered, uri.path(), &authority)
                     }
-                    Err(rejection) => closing(told(rejection, &id), unread),
+                    Err(rejection) => self.pointing(closing(told(rejection, &id), unread), uri.path(), &authority),
                 },
             },
             Err(rejection) => closing(told(rejection, &id), unread),
@@ -196,7 +203,7 @@ impl Front {
         let wanted = served(&head, road)?;
         let target = head.uri.clone();
         let credential = Credential {
-            uri: self.external_uri(&head, authority),
+            uri: self.external_uri(head.uri.path(), authority),
             headers: head.headers,
             method: head.method,
             endpoint: Arc::clone(endpoint),
@@ -272,9 +279,30 @@ impl Front {
         }
     }
 
-    /// The URI under which the client knows the endpoint.
-    fn external_uri(&self, head: &Parts, authority: &Authority) -> String {
-        let path = head.uri.path();
+    /// Answers who asks what is known of a path before there is a token. Behind a public URL with a path of its own, that path
+    /// is part of what is asked about.
+    fn describe(&self, method: &http::Method, path: &str, authority: &Authority) -> Answered {
+        let public = self.settings.public_url.as_deref().and_then(|public| public.parse::<Uri>().ok());
+        let prefix = public.as_ref().map_or("", |public| public.path().trim_end_matches('/'));
+        let generation = self.generation.load();
+        let found = path.strip_prefix(prefix).and_then(|endpoint| generation.resources.get_key_value(endpoint));
+        let document = found.map(|(endpoint, resource)| resource.document(&self.external_uri(endpoint, authority)));
+        resource::answer(method, document)
+    }
+
+    /// Puts into challenges where the endpoint's metadata is, if it has any.
+    fn pointing(&self, mut response: Answered, path: &str, authority: &Authority) -> Answered {
+        if matches!(response.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+            && self.generation.load().resources.contains_key(path)
+        {
+            let location = resource::location(&self.external_uri(path, authority));
+            resource::point(response.headers_mut(), &location);
+        }
+        response
+    }
+
+    /// The URI under which the client knows the endpoint at a path.
+    fn external_uri(&self, path: &str, authority: &Authority) -> String {
         match self.settings.public_url.as_deref() {
             Some(public) => format!("{}{path}", public.trim_end_matches('/')),
             None if self.settings.tls.is_some() => format!("https://{authority}{path}"),

@@ -58,6 +58,17 @@ impl Gate {
 
     /// Judges a head. Its host comes back: the name under which the client addressed the gateway.
     pub(crate) fn admit(&self, head: &Parts, framed_once: bool) -> Result<Authority, Box<Rejection>> {
+        let authority = self.admit_any_page(head, framed_once)?;
+        match head.headers.get(ORIGIN) {
+            Some(origin) if !self.lets_in(origin, &authority) => {
+                Err(Rejection::invalid(StatusCode::FORBIDDEN, "This origin may not call"))
+            }
+            _ => Ok(authority),
+        }
+    }
+
+    /// The same for what every page may read.
+    pub(crate) fn admit_any_page(&self, head: &Parts, framed_once: bool) -> Result<Authority, Box<Rejection>> {
         if !framed_once && head.headers.contains_key(TRANSFER_ENCODING) {
             return Err(bad("A request must not carry both `Content-Length` and `Transfer-Encoding`"));
         }
@@ -71,12 +82,7 @@ impl Gate {
         if !self.knows(&authority) {
             return Err(Rejection::invalid(StatusCode::FORBIDDEN, "This host name is not served here"));
         }
-        match head.headers.get(ORIGIN) {
-            Some(origin) if !self.lets_in(origin, &authority) => {
-                Err(Rejection::invalid(StatusCode::FORBIDDEN, "This origin may not call"))
-            }
-            _ => Ok(authority),
-        }
+        Ok(authority)
     }
 
     /// Puts on a response what belongs on every one, and what lets a page of an allowed origin read it.

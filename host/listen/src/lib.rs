@@ -34,6 +34,7 @@ mod questions;
 mod reader;
 mod replay;
 mod repoll;
+mod resource;
 mod respond;
 mod session;
 mod settings;
@@ -48,4 +49,5 @@ pub mod tls;
 
 pub use bind::{Bound, bind};
 pub use limits::Limits;
+pub use resource::Resource;
 pub use settings::{Gauges, Generation, Settings};

@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use cardea_chain::{Chain, Directory};
 
-use crate::Limits;
 use crate::front::Front;
+use crate::{Limits, Resource};
 
 /// What holds from the start of a listener to its end.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +51,8 @@ pub struct Generation {
     pub chain: Arc<Chain>,
     /// Who answers at which path. Paths match exactly, byte for byte.
     pub endpoints: HashMap<Arc<str>, Arc<dyn Directory>>,
+    /// What clients without a token are told of them, where there is something to tell.
+    pub resources: HashMap<Arc<str>, Resource>,
 }
 
 impl fmt::Debug for Generation {

@@ -15,6 +15,7 @@ wasmtime::component::bindgen!({
     imports: {
         // These alone can wait, for something that is not in this process.
         "cardea:plugin/http": async | trappable,
+        "cardea:plugin/jose": async | trappable,
         "cardea:plugin/kv": async | trappable,
         "cardea:plugin/limiter": async | trappable,
         default: trappable,

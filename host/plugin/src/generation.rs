@@ -11,6 +11,7 @@ use cardea_chain::{
     HookResult, Hooks, Listing, MessageVerdict, Passing, Reply, ReplyVerdict, Role, Stage,
 };
 use cardea_egress::Outlet;
+use cardea_jose::Verify;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -76,6 +77,7 @@ impl WasmStage {
     ) -> Result<Arc<Self>, LoadError> {
         let allowed = Allowed::of(&inspection, &spec.grants)?;
         let outlet = outlet(&allowed, &capabilities)?;
+        let verifier = verifier(&allowed, &capabilities)?;
         let code = engine.codes.of(bytes, &inspection.digest).await?;
         let component = code.component().ok_or_else(|| misfit("it was not compiled"))?;
         let mut linker = engine.linker();
@@ -89,6 +91,7 @@ impl WasmStage {
             allowed,
             capabilities,
             outlet,
+            verifier,
             state_version: inspection.manifest.as_ref().map_or(1, |manifest| manifest.state_version),
             clock,
             ticker: Arc::clone(&engine.ticker),
@@ -381,12 +384,27 @@ fn outlet(allowed: &Allowed, capabilities: &Capabilities) -> Result<Option<Outle
     }
     match &capabilities.egress {
         Some(egress) => Ok(Some(egress.outlet(&allowed.private_addresses))),
-        None => Err(LoadError::new(
-            LoadErrorKind::Unavailable,
-            "it sends requests, and this gateway has no way out: TLS could not be set up when it started",
-            "Install root certificates and start the gateway again; the log of its start has the cause",
-        )),
+        None => Err(no_way_out("it sends requests")),
     }
+}
+
+/// What verifies the tokens of a stage that may have them verified. It begins to fetch the issuers' keys.
+fn verifier(allowed: &Allowed, capabilities: &Capabilities) -> Result<Option<Arc<dyn Verify>>, LoadError> {
+    if !allowed.scope.jose {
+        return Ok(None);
+    }
+    match &capabilities.jose {
+        Some(jose) => Ok(Some(jose.verifier(&allowed.issuers, &allowed.private_addresses))),
+        None => Err(no_way_out("it verifies tokens, whose keys have to be fetched")),
+    }
+}
+
+fn no_way_out(why: &str) -> LoadError {
+    LoadError::new(
+        LoadErrorKind::Unavailable,
+        format!("{why}, and this gateway has no way out: TLS could not be set up when it started"),
+        "Install root certificates and start the gateway again; the log of its start has the cause",
+    )
 }
 
 /// The chain asks for hooks that [`Stage::hooks`] names, and for no others.

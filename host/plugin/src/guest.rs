@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use cardea_chain::{Call, Cost, Credential, Effects, Hook, HostCalls, Import, Listing, Passing, Reply, Role};
 use cardea_egress::Outlet;
+use cardea_jose::Verify;
 use wasmtime::ResourceLimiter;
 use wasmtime_wasi::{ResourceTable, WasiCtx, WasiCtxView, WasiView};
 
@@ -38,6 +39,8 @@ pub(crate) struct Facts {
     pub(crate) capabilities: Capabilities,
     /// The way out, where `http` is allowed.
     pub(crate) outlet: Option<Outlet>,
+    /// Verifies tokens, where `jose` is allowed.
+    pub(crate) verifier: Option<Arc<dyn Verify>>,
     /// Which layout its values in `kv` have.
     pub(crate) state_version: u32,
     pub(crate) clock: Clock,

@@ -43,6 +43,9 @@ pub(crate) fn granted(linker: &mut Linker<Guest>, allowed: &Allowed) -> wasmtime
     if !allowed.scope.http.is_empty() {
         wit::http::add_to_linker::<_, HasSelf<Guest>>(linker, guest)?;
     }
+    if allowed.scope.jose {
+        wit::jose::add_to_linker::<_, HasSelf<Guest>>(linker, guest)?;
+    }
     if !allowed.scope.secrets.is_empty() || denied("secret") {
         wit::secret::add_to_linker::<_, HasSelf<Guest>>(linker, guest)?;
     }

@@ -81,7 +81,7 @@ pub mod prelude {
         MessageVerdict, Plugin, Refusal, RefusalForm, RefusalKind, ReplyVerdict, Subject,
     };
     pub use crate::{
-        call, catalog, clock, config, credential, journal, kv, limiter, log, metric, obligation, reply, scratch,
+        call, catalog, clock, config, credential, jose, journal, kv, limiter, log, metric, obligation, reply, scratch,
         subject,
     };
     pub use serde::Deserialize;

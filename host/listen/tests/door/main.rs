@@ -9,6 +9,7 @@ mod legacy;
 mod life;
 mod listening;
 mod modern;
+mod resource;
 mod statuses;
 mod stdio;
 mod streams;

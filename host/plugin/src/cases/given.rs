@@ -10,6 +10,7 @@ use cardea_chain::{
     FaultKind, Hints, Item, ItemKind, Listing, Origin, Passing, PassingKind, Peer, Place, Reply, Scratch, Side, Subject,
     Target,
 };
+use cardea_grant::Issuer;
 use cardea_message::{Message, Method, Version};
 use cardea_sdk::ItemHints;
 use cardea_sdk::testing::case::Case;
@@ -101,6 +102,18 @@ pub(super) fn credential(case: &Case) -> Arc<Credential> {
         endpoint: given.endpoint.as_str().into(),
         peer: given.tls_peer.as_ref().map(|peer| Peer { digest: peer.digest.clone(), names: peer.names.clone() }),
     })
+}
+
+/// Any issuer: the scripted ones do not look.
+pub(super) fn issuer() -> Issuer {
+    Issuer {
+        id: "https://id.example.com".to_owned(),
+        jwks: None,
+        algorithms: Vec::new(),
+        types: Vec::new(),
+        leeway: Duration::ZERO,
+        max_lifetime: Duration::MAX,
+    }
 }
 
 /// A page of the definitions, with the items exactly as the case gives them.

@@ -43,6 +43,11 @@ fn guard() {
 }
 
 #[test]
+fn jwt() {
+    plugin("jwt");
+}
+
+#[test]
 fn mask() {
     plugin("mask");
 }
@@ -177,6 +182,7 @@ async fn start(component: &Bytes, case: &Case, scripted: &Arc<Scripted>) -> Resu
             kv: asks.kv.is_some(),
             limiter: asks.limiter,
             journal: asks.journal,
+            issuers: if asks.jose { vec![given::issuer()] } else { Vec::new() },
             read: asks.read,
             edit: asks.edit,
             ..Grants::default()
@@ -189,7 +195,8 @@ async fn start(component: &Bytes, case: &Case, scripted: &Arc<Scripted>) -> Resu
         },
         isolation: Isolation::Shared,
     };
-    let capabilities = Capabilities::new(Arc::clone(scripted) as _, Arc::clone(scripted) as _);
+    let capabilities =
+        Capabilities::new(Arc::clone(scripted) as _, Arc::clone(scripted) as _).with_jose(Arc::clone(scripted) as _);
     let clock = Clock::Fixed(case.given.now_ms);
     WasmStage::start(&engine(), component.clone(), inspection, spec, capabilities, clock).await
 }

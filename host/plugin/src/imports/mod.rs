@@ -6,6 +6,7 @@ mod clock;
 mod config;
 mod credential;
 mod http;
+mod jose;
 mod journal;
 mod kv;
 mod limiter;

@@ -23,8 +23,8 @@ use wit_parser::Resolve;
 
 /// Exports `on-serve` beside the rest.
 pub(crate) const ON_SERVE: &str = r#"(func (export "cardea:plugin/on-serve@0.1.0#serve") (result i32) unreachable)"#;
-/// Imports one function of `jose`.
-pub(crate) const JOSE: &str = r#"(import "cardea:plugin/jose@0.1.0" "verify" (func (param i32 i32 i32 i32 i32)))"#;
+/// Imports the function of `invoke`.
+pub(crate) const INVOKE: &str = r#"(import "cardea:plugin/invoke@0.1.0" "call" (func (param i32 i32 i32 i32 i32)))"#;
 /// Imports one function of `kv`.
 pub(crate) const KV: &str = r#"(import "cardea:plugin/kv@0.1.0" "delete" (func (param i32 i32 i32)))"#;
 

@@ -157,7 +157,7 @@ pub fn parse(text: &str) -> Result<Vec<Case>, String> {
 
 /// JSON in a case file: a TOML string is JSON text and is taken as it is, byte for byte; anything else is written as
 /// the JSON it looks like.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Json(pub String);
 
 impl Json {

@@ -40,6 +40,10 @@ pub struct Given {
     pub limiter: Vec<LimiterAnswer>,
     /// Content of `kv`: key, text. A number is its decimal text.
     pub kv: BTreeMap<String, String>,
+    /// Answers of `jose.verify`, by token. A token that is not here is malformed.
+    pub tokens: BTreeMap<String, TokenAnswer>,
+    /// Answers of `jose.verify-proof`, by proof.
+    pub proofs: BTreeMap<String, ProofAnswer>,
     /// Interfaces whose every function fails, and with which error: `kv`, `limiter`, `journal`.
     pub failing: BTreeMap<String, ErrorName>,
 }
@@ -297,6 +301,56 @@ pub enum LimiterAnswer {
     Refuse(Numbers),
     /// An error.
     Error(ErrorName),
+}
+
+/// What `jose.verify` says of a token.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TokenAnswer {
+    /// It is good and has these claims, among them the issuer's name.
+    Claims(Json),
+    /// It is not good, for this reason.
+    Rejected(String),
+    /// The keys cannot be had.
+    Unavailable(String),
+}
+
+/// What `jose.verify-proof` says of a proof.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProofAnswer {
+    /// It is good.
+    Good {
+        /// Thumbprint of its key.
+        thumbprint: String,
+        /// Its claims.
+        claims: Json,
+    },
+    /// It is not, for this reason.
+    Rejected(String),
+}
+
+impl TokenAnswer {
+    /// What `jose.verify` returns.
+    pub fn to_result(&self) -> Result<String, crate::jose::TokenError> {
+        match self {
+            Self::Claims(claims) => Ok(claims.0.clone()),
+            Self::Rejected(why) => Err(crate::jose::TokenError::Rejected(why.clone())),
+            Self::Unavailable(why) => Err(crate::jose::TokenError::Unavailable(why.clone())),
+        }
+    }
+}
+
+impl ProofAnswer {
+    /// What `jose.verify-proof` returns.
+    pub fn to_result(&self) -> Result<crate::jose::Proof, crate::jose::TokenError> {
+        match self {
+            Self::Good { thumbprint, claims } => {
+                Ok(crate::jose::Proof { thumbprint: thumbprint.clone(), claims_json: claims.0.clone(), ext_json: None })
+            }
+            Self::Rejected(why) => Err(crate::jose::TokenError::Rejected(why.clone())),
+        }
+    }
 }
 
 /// The numbers in an answer of the limiter.
