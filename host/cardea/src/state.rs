@@ -5,7 +5,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use cardea_config::{Keep, KeepIn, KvLoss, LimiterLoss, RedisPlan, StagePlan, StatePlace};
 use cardea_egress::Egress;
-use cardea_plugin::{Capabilities, Verifiers};
+use cardea_jose::Verifiers;
+use cardea_plugin::Capabilities;
 use cardea_state::{Bounds, File, Memory, Redis, RedisSettings, Store};
 
 use crate::Failure;

@@ -66,6 +66,7 @@ impl StagePlan {
         self.name == other.name
             && self.grants == other.grants
             && self.config == other.config
+            && (self.keep, &self.on_loss) == (other.keep, &other.on_loss)
             && (self.isolation, self.concurrency) == (other.isolation, other.concurrency)
             && (self.memory, self.cpu_budget, self.wall_budget) == (other.memory, other.cpu_budget, other.wall_budget)
     }
