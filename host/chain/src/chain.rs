@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use crate::admission::Admissions;
 use crate::record::Trail;
 use crate::{
     Call, CallId, Credential, Fault, FaultKind, Finding, Hook, HookFault, HookFaultKind, Matcher, Recorder, Refusal,
@@ -15,6 +16,7 @@ pub struct Chain {
     pub(crate) stages: Vec<Placed>,
     pub(crate) generation: u64,
     pub(crate) recorder: Option<Arc<dyn Recorder>>,
+    pub(crate) admissions: Admissions,
 }
 
 /// A stage with the manifest's word on when it is asked and what its failure means.
@@ -53,7 +55,7 @@ impl Chain {
     /// A chain of stages in manifest order. `recorder` is used only if one of them holds the journal grant.
     pub fn new(stages: Vec<Placed>, generation: u64, recorder: Arc<dyn Recorder>) -> Self {
         let keeps_journal = stages.iter().any(|placed| placed.stage.keeps_journal());
-        Self { stages, generation, recorder: keeps_journal.then_some(recorder) }
+        Self { stages, generation, recorder: keeps_journal.then_some(recorder), admissions: Admissions::default() }
     }
 
     /// Number of the generation.

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cardea_chain::{Call, Candidate, Directory, Endpoint, Fault, ItemKind, Place, Target, Upstream};
+use cardea_chain::{Call, Candidate, Directory, Endpoint, Fault, ItemKind, Offered, Place, Target, Upstream};
 use cardea_message::{Mark, Method, Pointer, json, name};
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, ready};
 use tokio::time::timeout_at;
 
 use crate::catalog::Catalog;
@@ -106,6 +106,19 @@ impl Directory for AllServers {
     fn definition(&self, call: &Call, kind: ItemKind, id: &str) -> Option<Bytes> {
         let (server, _) = name::split(id)?;
         self.catalog.peek(self.server(server)?, kind, call)?.joined(id)
+    }
+
+    fn offers<'a>(
+        &'a self,
+        call: &'a Arc<Call>,
+        server: &'a str,
+        kind: ItemKind,
+        fresh: bool,
+    ) -> BoxFuture<'a, Result<Arc<Offered>, Fault>> {
+        match self.server(server) {
+            Some(server) => self.catalog.offered(server, kind, call, fresh).boxed(),
+            None => ready(Ok(Arc::default())).boxed(),
+        }
     }
 
     fn marks(&self, call: &Call) -> Option<Arc<[Mark]>> {

@@ -1,11 +1,11 @@
 //! All items of one kind that one server offers one caller.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use cardea_chain::{Call, Fault, ItemKind};
+use cardea_chain::{Call, Fault, ItemKind, Offered};
 use cardea_message::{Mark, Pointer, json, name};
 
 use crate::all::list_method;
@@ -17,6 +17,8 @@ use crate::registry::Known;
 pub(crate) struct Slice {
     items: Vec<Listed>,
     by_joined: HashMap<String, usize>,
+    /// The same as stages judge it, made when one asks.
+    offered: OnceLock<Arc<Offered>>,
 }
 
 #[derive(Debug)]
@@ -60,6 +62,13 @@ impl Slice {
     /// The definitions under their joined names, in order.
     pub(crate) fn definitions(&self) -> impl Iterator<Item = &Bytes> {
         self.items.iter().map(|item| &item.definition)
+    }
+
+    /// The definitions under the server's own names, for stages that judge them.
+    pub(crate) fn offered(&self, server: &Arc<str>, kind: ItemKind) -> Arc<Offered> {
+        let item = |item: &Listed| Some((item.native.clone(), renamed(&item.definition, &item.native)?));
+        let offered = || Arc::new(Offered::new(server, kind, self.items.iter().filter_map(item)));
+        Arc::clone(self.offered.get_or_init(offered))
     }
 
     /// The name the server knows for a joined one.
