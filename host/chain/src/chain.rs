@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use crate::admission::Admissions;
 use crate::record::Trail;
 use crate::under_way::UnderWay;
 use crate::{
@@ -18,6 +19,7 @@ pub struct Chain {
     pub(crate) recorder: Option<Arc<dyn Recorder>>,
     pub(crate) observer: Option<Arc<dyn Observer>>,
     pub(crate) under_way: UnderWay,
+    pub(crate) admissions: Admissions,
 }
 
 /// A stage with the manifest's word on when it is asked and what its failure means.
@@ -57,7 +59,8 @@ impl Chain {
     pub fn new(stages: Vec<Placed>, generation: u64, recorder: Arc<dyn Recorder>) -> Self {
         let keeps_journal = stages.iter().any(|placed| placed.stage.keeps_journal());
         let recorder = keeps_journal.then_some(recorder);
-        Self { stages, generation, recorder, observer: None, under_way: UnderWay::default() }
+        let (under_way, admissions) = (UnderWay::default(), Admissions::default());
+        Self { stages, generation, recorder, observer: None, under_way, admissions }
     }
 
     /// The same chain, watched.

@@ -5,6 +5,7 @@
 //! `registry` implements [`Directory`], `listen` calls [`Chain::authenticate`] and [`Chain::walk`]; the tests here use
 //! native fakes for all of them.
 
+mod admission;
 mod ask;
 mod call;
 mod chain;
@@ -31,6 +32,7 @@ mod upstream;
 mod walk;
 mod wording;
 
+pub use admission::{CatalogVerdict, Decision, Definition, DefinitionEdit, Offered};
 pub use ask::{Answered, Ask};
 pub use call::{Call, CallId, Client, Deadline};
 pub use chain::{Admission, Chain, OnError, Placed};

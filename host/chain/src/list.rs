@@ -140,6 +140,33 @@ impl Listing {
         Some(self.result.slice(self.spans[at].clone()))
     }
 
+    /// The raw definition at a place of the page.
+    pub(crate) fn definition_at(&self, at: usize) -> Bytes {
+        self.result.slice(self.spans[at].clone())
+    }
+
+    /// The raw result with these items in the place of its own, none left out; all bytes outside the array stay.
+    pub(crate) fn rewritten(&self, items: &[Option<Bytes>]) -> Bytes {
+        let kept: Vec<&Bytes> = items.iter().flatten().collect();
+        if kept.len() == self.spans.len()
+            && kept.iter().zip(&self.spans).all(|(new, span)| **new == self.result[span.clone()])
+        {
+            return self.result.clone();
+        }
+        let mut out = BytesMut::with_capacity(self.result.len());
+        out.put_slice(&self.result[..self.array.start]);
+        out.put_u8(b'[');
+        for (position, item) in kept.into_iter().enumerate() {
+            if position > 0 {
+                out.put_u8(b',');
+            }
+            out.put_slice(item);
+        }
+        out.put_u8(b']');
+        out.put_slice(&self.result[self.array.end..]);
+        out.freeze()
+    }
+
     /// The raw result with only the items kept; all bytes outside the array stay. What differs by subject must not be
     /// shared between subjects, so `cacheScope` becomes `private` (2026-07-28, caching).
     pub fn retain(&self, keep: &[bool]) -> Bytes {

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
-use crate::{Call, Cost, Credential, Effects, Listing, MessageVerdict, Passing, Refusal, Reply, Subject};
+use crate::{
+    Call, CatalogVerdict, Cost, Credential, Definition, Effects, Listing, MessageVerdict, Passing, Refusal, Reply,
+    Subject,
+};
 
 /// One stage of a chain. Every hook has a default that changes nothing; the corridor asks [`Stage::hooks`] first and
 /// calls only what is there.
@@ -28,6 +31,12 @@ pub trait Stage: Send + Sync + 'static {
     /// Room 2: looks at a credential.
     fn authenticate<'a>(&'a self, _credential: &'a Arc<Credential>) -> HookFuture<'a, Finding> {
         ready(Finding::None)
+    }
+
+    /// Judges everything of one kind that one server offers, once a revision: one verdict a definition. There is no call in
+    /// sight, because what is said holds for every caller.
+    fn admit<'a>(&'a self, definitions: &'a Arc<Vec<Definition>>) -> HookFuture<'a, Vec<CatalogVerdict>> {
+        ready(vec![CatalogVerdict::keep(); definitions.len()])
     }
 
     /// Lists: which of the items this subject may see, one bool an item.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use cardea_message::Mark;
 use futures_util::future::BoxFuture;
 
-use crate::{Call, Candidate, Exchange, Fault, ItemKind};
+use crate::{Call, Candidate, Exchange, Fault, ItemKind, Offered};
 
 /// Something that takes a call: an address of a server, a child process, the gateway's own catalog, one day a plugin.
 pub trait Upstream: Send + Sync + 'static {
@@ -110,6 +110,17 @@ pub trait Directory: Send + Sync + 'static {
 
     /// The definition of an item as last seen by this subject, for `catalog.get`.
     fn definition(&self, call: &Call, kind: ItemKind, id: &str) -> Option<Bytes>;
+
+    /// Everything of a kind that a server offers this caller, for `on-catalog`; asked of it again if what is known may be old.
+    fn offers<'a>(
+        &'a self,
+        _call: &'a Arc<Call>,
+        _server: &'a str,
+        _kind: ItemKind,
+        _fresh: bool,
+    ) -> BoxFuture<'a, Result<Arc<Offered>, Fault>> {
+        Box::pin(std::future::ready(Ok(Arc::default())))
+    }
 
     /// The arguments that the tool of a `tools/call` wants repeated in headers; none if the house has not seen the tool.
     /// Asked twice on every such call, so a directory answers from what it has read before.

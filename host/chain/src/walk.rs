@@ -1,5 +1,6 @@
 //! The walk: one function that brings a call through rooms 4 to 8 and 10. Forward only, one crossing per stage and direction.
 
+mod catalog;
 mod duties;
 mod messages;
 
@@ -77,6 +78,9 @@ impl Walk<'_> {
             Err(_) => return Fault::deadline("the directory").into(),
         };
         self.address(&target);
+        if let Err(fault) = self.admit_name().await {
+            return fault.into();
+        }
         let (reply, reached) = match self.inward().await {
             Inward::Stopped(reply, reached) => (reply, reached),
             Inward::Passed => (self.ask(&target).await.unwrap_or_else(Reply::from), self.chain.stages.len()),
@@ -199,6 +203,7 @@ impl Walk<'_> {
     /// is not shown to content stages as if it had been.
     async fn outward(&mut self, reply: Reply, reached: usize) -> Reply {
         let reply = if self.is_read(reached) { self.checked(reply) } else { reply };
+        let reply = self.admit_page(reply).await;
         let mut reply = Arc::new(self.thinned(reply).await);
         for placed in self.chain.stages[..reached].iter().rev() {
             reply = self.redacted_reply(placed, reply);
@@ -235,9 +240,10 @@ impl Walk<'_> {
 
     /// Whether a stage is going to read the reply, or the house is going to edit it.
     fn is_read(&self, reached: usize) -> bool {
+        let thins = |placed| self.asks(placed, Hook::List) || placed.stage.hooks().has(Hook::Catalog);
         self.redacts_reply()
             || self.chain.stages[..reached].iter().any(|placed| self.asks(placed, Hook::Reply))
-            || (self.call.method.is_list() && self.chain.stages.iter().any(|placed| self.asks(placed, Hook::List)))
+            || (self.call.method.is_list() && self.chain.stages.iter().any(thins))
     }
 
     /// A server's reply was taken by its envelope alone. Before a stage judges what is inside, the whole of it must be

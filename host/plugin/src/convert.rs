@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cardea_chain::{
-    CallVerdict, Candidate, Choice, Finding, Form, HookFault, Item, ItemKind, MessageVerdict, PassingKind, Refusal,
-    RefusalKind, ReplyVerdict, Role, Subject,
+    CallVerdict, Candidate, CatalogVerdict, Choice, Decision, Definition, DefinitionEdit, Finding, Form, HookFault,
+    Item, ItemKind, MessageVerdict, PassingKind, Refusal, RefusalKind, ReplyVerdict, Role, Subject,
 };
 use cardea_message::json;
 
 use crate::bindings::cardea::plugin::types;
-use crate::bindings::exports::cardea::plugin::{on_authenticate, on_call, on_message, on_reply, on_route};
+use crate::bindings::exports::cardea::plugin::{on_authenticate, on_call, on_catalog, on_message, on_reply, on_route};
 
 /// A finding, if the subject in it can be one.
 pub(crate) fn finding(finding: on_authenticate::Finding) -> Result<Finding, HookFault> {
@@ -199,6 +199,35 @@ impl From<&Item> for types::Item {
             digest: item.digest.clone(),
             hints: given.fold(types::ItemHints::default(), |all, (_, hint)| all | hint),
             ext_json: None,
+        }
+    }
+}
+
+impl From<&Definition> for on_catalog::Definition {
+    fn from(definition: &Definition) -> Self {
+        Self {
+            kind: definition.kind.into(),
+            id: definition.native_id.clone(),
+            native_id: definition.native_id.clone(),
+            server: definition.server.to_string(),
+            digest: definition.digest.clone(),
+            json: String::from_utf8_lossy(&definition.json).into_owned(),
+            ext_json: None,
+        }
+    }
+}
+
+impl From<on_catalog::Admission> for CatalogVerdict {
+    fn from(admission: on_catalog::Admission) -> Self {
+        let edit = |edit: on_catalog::Edit| DefinitionEdit { pointer: edit.pointer, json: edit.json };
+        Self {
+            decision: match admission.decision {
+                on_catalog::Decision::Keep => Decision::Keep,
+                on_catalog::Decision::Hold => Decision::Hold,
+                on_catalog::Decision::Drop => Decision::Drop,
+            },
+            edits: admission.edits.into_iter().map(edit).collect(),
+            reason: admission.reason,
         }
     }
 }

@@ -7,15 +7,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cardea_chain::{
-    Call, CallVerdict, Candidate, Choice, Credential, Done, Entry, Finding, Hook, HookFault, HookFaultKind, HookFuture,
-    HookResult, Hooks, Listing, MessageVerdict, Passing, Reply, ReplyVerdict, Role, Stage,
+    Call, CallVerdict, Candidate, CatalogVerdict, Choice, Credential, Definition, Done, Entry, Finding, Hook,
+    HookFault, HookFaultKind, HookFuture, HookResult, Hooks, Listing, MessageVerdict, Passing, Reply, ReplyVerdict,
+    Role, Stage,
 };
 use cardea_egress::Outlet;
 use cardea_jose::Verify;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::bindings::exports::cardea::plugin::{on_message, on_record, on_route};
+use crate::bindings::exports::cardea::plugin::{on_catalog, on_message, on_record, on_route};
 use crate::breaker::{Breaker, Pass};
 use crate::clock::Clock;
 use crate::code::Code;
@@ -193,6 +194,16 @@ impl WasmStage {
         self.ask(deadline, || Visit::credential(credential).taped(tape), &(), hook, convert::finding).await
     }
 
+    async fn on_catalog(&self, definitions: &[Definition]) -> HookResult<Vec<CatalogVerdict>> {
+        let definitions: Vec<on_catalog::Definition> = definitions.iter().map(Into::into).collect();
+        let hook = async |instance: &mut Instance, definitions: &Vec<_>| {
+            let hook = instance.catalog.as_ref().ok_or_else(missing)?;
+            hook.call_admit(&mut instance.store, definitions).await
+        };
+        let read = |admissions: Vec<on_catalog::Admission>| Ok(admissions.into_iter().map(Into::into).collect());
+        self.ask(|| Instant::now() + self.budget.wall, Visit::catalog, &definitions, hook, read).await
+    }
+
     pub(crate) async fn on_list(
         &self,
         call: &Arc<Call>,
@@ -350,6 +361,10 @@ impl Stage for WasmStage {
 
     fn authenticate<'a>(&'a self, credential: &'a Arc<Credential>) -> HookFuture<'a, Finding> {
         Box::pin(self.on_authenticate(credential, None))
+    }
+
+    fn admit<'a>(&'a self, definitions: &'a Arc<Vec<Definition>>) -> HookFuture<'a, Vec<CatalogVerdict>> {
+        Box::pin(self.on_catalog(definitions))
     }
 
     fn keep<'a>(&'a self, call: &'a Arc<Call>, listing: &'a Arc<Listing>) -> HookFuture<'a, Vec<bool>> {

@@ -19,7 +19,7 @@ use crate::{Allowed, Capabilities};
 
 /// Imports a hook may call. Beyond it traps: nothing sensible asks so often.
 const HOST_CALLS: u32 = 1_000;
-/// The same for `init`, `selftest` and `on-record`, which have more to do.
+/// The same for `init`, `selftest`, `on-catalog` and `on-record`, which have more to do.
 const HOST_CALLS_OFF_PATH: u32 = 10_000;
 /// Log lines a hook may write.
 const LOG_LINES: u32 = 20;
@@ -91,6 +91,10 @@ impl Visit {
 
     pub(crate) fn passing(call: &Arc<Call>, passing: &Arc<Passing>) -> Self {
         Self { passing: Some(Arc::clone(passing)), ..Self::call(Hook::Message, call) }
+    }
+
+    pub(crate) fn catalog() -> Self {
+        Self { hook: Some(Hook::Catalog), ..Self::default() }
     }
 
     pub(crate) fn records() -> Self {
@@ -175,7 +179,8 @@ impl Guest {
         if !std::mem::replace(&mut self.running, true) {
             self.facts.ticker.enter();
         }
-        let on_path = visit.hook.is_some_and(|hook| hook != Hook::Record);
+        // Once a revision is not once a call.
+        let on_path = visit.hook.is_some_and(|hook| !matches!(hook, Hook::Record | Hook::Catalog));
         self.host_calls_left = if on_path { HOST_CALLS } else { HOST_CALLS_OFF_PATH };
         self.log_lines = LOG_LINES;
         self.outgoing = Outgoing::default();

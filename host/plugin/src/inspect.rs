@@ -34,7 +34,7 @@ const GRANTED: [&str; 6] = ["kv", "limiter", "journal", "http", "secret", "jose"
 /// Interfaces that the wit names and this version does not have.
 const NOT_BUILT: [&str; 1] = ["invoke"];
 /// Hooks that the wit names and this version does not run.
-const NOT_RUN: [Hook; 3] = [Hook::Catalog, Hook::Connect, Hook::Serve];
+const NOT_RUN: [Hook; 2] = [Hook::Connect, Hook::Serve];
 
 /// What a component shows of itself.
 #[derive(Clone, Debug)]

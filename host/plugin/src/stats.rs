@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use cardea_chain::{CallVerdict, Choice, Finding, HookFaultKind, MessageVerdict, ReplyVerdict};
+use cardea_chain::{CallVerdict, CatalogVerdict, Choice, Finding, HookFaultKind, MessageVerdict, ReplyVerdict};
 
 use crate::breaker::BreakerState;
 
@@ -102,12 +102,22 @@ pub(crate) enum Word {
     Answer,
     Refuse,
     Keep,
+    Admit,
     Choose,
 }
 
 impl Word {
-    const ALL: [Self; 8] =
-        [Self::None, Self::Subject, Self::Pass, Self::Drop, Self::Answer, Self::Refuse, Self::Keep, Self::Choose];
+    const ALL: [Self; 9] = [
+        Self::None,
+        Self::Subject,
+        Self::Pass,
+        Self::Drop,
+        Self::Answer,
+        Self::Refuse,
+        Self::Keep,
+        Self::Admit,
+        Self::Choose,
+    ];
 
     fn as_str(self) -> &'static str {
         match self {
@@ -118,6 +128,7 @@ impl Word {
             Self::Answer => "answer",
             Self::Refuse => "refuse",
             Self::Keep => "keep",
+            Self::Admit => "admit",
             Self::Choose => "choose",
         }
     }
@@ -165,6 +176,12 @@ impl Verdict for ReplyVerdict {
             Self::Pass => Word::Pass,
             Self::Refuse(_) => Word::Refuse,
         }
+    }
+}
+
+impl Verdict for Vec<CatalogVerdict> {
+    fn word(&self) -> Word {
+        Word::Admit
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use cardea_chain::{Call, Fault, ItemKind};
+use cardea_chain::{Call, Fault, ItemKind, Offered};
 use cardea_message::{Mark, Pointer, json, mark};
 use tokio::time::timeout;
 
@@ -68,6 +68,19 @@ impl Catalog {
     ) -> Kept<Slice> {
         let key = (Arc::clone(&server.name), kind, Viewer::of(call));
         self.slices.newer(key, seen, || Arc::clone(self).fetch(Arc::clone(server), kind, call.clone()))
+    }
+
+    /// What a server offers the caller, as stages judge it; asked again if what is known may be old.
+    pub(crate) async fn offered(
+        self: &Arc<Self>,
+        server: &Arc<Known>,
+        kind: ItemKind,
+        call: &Call,
+        fresh: bool,
+    ) -> Result<Arc<Offered>, Fault> {
+        let known = self.slice(server, kind, call);
+        let slice = if fresh { self.newer(server, kind, call, &known).wait().await? } else { known.wait().await? };
+        Ok(slice.offered(&server.name, kind))
     }
 
     /// The same, if it is known already.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cardea_chain::{Call, Directory, Fault, ItemKind, Place, Target};
+use cardea_chain::{Call, Directory, Fault, ItemKind, Offered, Place, Target};
 use cardea_message::Mark;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
@@ -50,6 +50,20 @@ impl Directory for OneServer {
     fn definition(&self, call: &Call, kind: ItemKind, id: &str) -> Option<Bytes> {
         let learned = (kind == ItemKind::Tool).then(|| self.catalog.learned(&self.server, call, id)).flatten();
         learned.or_else(|| self.catalog.peek(&self.server, kind, call)?.definition(id, id))
+    }
+
+    fn offers<'a>(
+        &'a self,
+        call: &'a Arc<Call>,
+        server: &'a str,
+        kind: ItemKind,
+        fresh: bool,
+    ) -> BoxFuture<'a, Result<Arc<Offered>, Fault>> {
+        let is_other = *server != *self.server.name;
+        if is_other {
+            return ready(Ok(Arc::default())).boxed();
+        }
+        self.catalog.offered(&self.server, kind, call, fresh).boxed()
     }
 
     fn marks(&self, call: &Call) -> Option<Arc<[Mark]>> {

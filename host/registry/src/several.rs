@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cardea_chain::{Call, Candidate, Directory, Endpoint, Fault, FaultKind, ItemKind, Place, Side, Target, Upstream};
+use cardea_chain::{Call, Candidate, Directory, Endpoint, Fault, FaultKind, ItemKind, Offered, Place, Side, Target, Upstream};
 use cardea_message::{Mark, Pointer, json};
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, ready};
 
 use crate::catalog::Catalog;
 use crate::house::House;
@@ -112,6 +112,19 @@ impl Directory for SeveralServers {
         let Found { at, native } = self.offers.known(call, kind, id)?;
         let name = if is_named(kind) { id } else { &native };
         self.offers.catalog.peek(self.offers.server(at), kind, call)?.definition(&native, name)
+    }
+
+    fn offers<'a>(
+        &'a self,
+        call: &'a Arc<Call>,
+        server: &'a str,
+        kind: ItemKind,
+        fresh: bool,
+    ) -> BoxFuture<'a, Result<Arc<Offered>, Fault>> {
+        match self.offers.naming.servers.iter().find(|known| *known.name == *server) {
+            Some(server) => self.offers.catalog.offered(server, kind, call, fresh).boxed(),
+            None => ready(Ok(Arc::default())).boxed(),
+        }
     }
 
     fn marks(&self, call: &Call) -> Option<Arc<[Mark]>> {

@@ -1,11 +1,11 @@
 //! All items of one kind that one server offers one caller.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use cardea_chain::{Call, Fault, ItemKind};
+use cardea_chain::{Call, Fault, ItemKind, Offered};
 use cardea_message::{Mark, Method, Pointer, json, name};
 
 use crate::ask;
@@ -20,6 +20,8 @@ pub(crate) struct Slice {
     by_native: HashMap<String, usize>,
     /// Of the joined names, those that had to be shortened.
     shortened: HashMap<String, usize>,
+    /// The same as stages judge it, made when one asks.
+    offered: OnceLock<Arc<Offered>>,
 }
 
 /// One item.
@@ -74,6 +76,13 @@ impl Slice {
     /// Whether the server offers this.
     pub(crate) fn has(&self, native: &str) -> bool {
         self.by_native.contains_key(native)
+    }
+
+    /// The definitions under the server's own names, for stages that judge them.
+    pub(crate) fn offered(&self, server: &Arc<str>, kind: ItemKind) -> Arc<Offered> {
+        let item = |item: &Listed| Some((item.native.clone(), item.called(&item.native)?));
+        let offered = || Arc::new(Offered::new(server, kind, self.items.iter().filter_map(item)));
+        Arc::clone(self.offered.get_or_init(offered))
     }
 
     /// The name the server knows for a joined one.

@@ -23,13 +23,7 @@ impl Plugin for Mask {
     type Config = Config;
 
     fn new(config: Config) -> Result<Self, String> {
-        let policy = config.into_policy()?;
-        if policy.hashes() {
-            hash("").map_err(|error| {
-                format!("rules: `hash` needs a key: grant.secret.values = {{ {KEY} = \"${{MASK_KEY}}\" }} ({error})")
-            })?;
-        }
-        Ok(Self { policy })
+        Ok(Self { policy: config.into_policy(&hash)? })
     }
 
     fn on_message(&self, _kind: MessageKind) -> MessageVerdict {

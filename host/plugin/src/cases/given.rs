@@ -6,15 +6,16 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use cardea_chain::{
-    Answer, Call, CallId, Candidate, Client, Condition, Credential, Deadline, Directory, Duties, Entry, Fault,
-    FaultKind, Hints, Item, ItemKind, Listing, Origin, Passing, PassingKind, Peer, Place, Reply, Scratch, Side, Subject,
-    Target,
+    Answer, Call, CallId, Candidate, Client, Condition, Credential, Deadline, Definition, Directory, Duties, Entry,
+    Fault, FaultKind, Hints, Item, ItemKind, Listing, Origin, Passing, PassingKind, Peer, Place, Reply, Scratch, Side,
+    Subject, Target,
 };
 use cardea_grant::Issuer;
 use cardea_message::{Message, Method, Version};
 use cardea_sdk::ItemHints;
 use cardea_sdk::testing::case::Case;
-use cardea_sdk::testing::given::{GivenItem, GivenMessageKind, GivenOrigin};
+use cardea_sdk::testing::given::{GivenItem, GivenOrigin};
+use cardea_sdk::testing::message::GivenMessageKind;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -141,6 +142,17 @@ pub(super) fn listing(case: &Case, call: &Call) -> Arc<Listing> {
         listing.kind = first.kind;
     }
     Arc::new(listing)
+}
+
+pub(super) fn definitions(case: &Case) -> Arc<Vec<Definition>> {
+    let definition = |given: &GivenItem| Definition {
+        kind: kind(given.kind),
+        native_id: given.native_id.clone().unwrap_or_else(|| given.id.clone()),
+        server: given.server.as_str().into(),
+        digest: given.digest.clone(),
+        json: definition(given).into(),
+    };
+    Arc::new(case.given.items.iter().map(definition).collect())
 }
 
 pub(super) fn candidates(case: &Case) -> Vec<Candidate> {

@@ -58,6 +58,11 @@ fn mask_arguments() {
 }
 
 #[test]
+fn pin() {
+    plugin("pin");
+}
+
+#[test]
 fn rate_limit() {
     plugin("rate-limit");
 }
@@ -207,6 +212,7 @@ async fn ask(stage: &WasmStage, case: &Case) -> Result<(Outcome, Observed), Stri
         Run::Init => (Outcome::Init(Ok(())), told::nothing(case)),
         Run::Selftest => (Outcome::Selftest(Ok(())), told::nothing(case)),
         Run::OnAuthenticate => done(case, stage.authenticate(&given::credential(case)).await, told::finding),
+        Run::OnCatalog => done(case, stage.admit(&given::definitions(case)).await, told::admissions),
         Run::OnList => done(case, stage.keep(&call, &given::listing(case, &call)).await, Outcome::Keep),
         Run::OnCall => done(case, stage.judge_call(&call).await, told::call_verdict),
         Run::OnRoute => done(case, stage.choose(&call, &given::candidates(case)).await, told::choice),

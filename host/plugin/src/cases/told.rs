@@ -5,8 +5,8 @@ use std::fmt::{Debug, Write};
 use std::sync::{Arc, Mutex};
 
 use cardea_chain::{
-    CallVerdict, Choice, Condition, Document, Effects, Finding, Form, MessageVerdict, Refusal, RefusalKind,
-    ReplyVerdict, Treatment,
+    CallVerdict, CatalogVerdict, Choice, Condition, Decision, Document, Effects, Finding, Form, MessageVerdict,
+    Refusal, RefusalKind, ReplyVerdict, Treatment,
 };
 use cardea_sdk::testing::case::Case;
 use cardea_sdk::testing::observed::{Observed, Outcome};
@@ -94,6 +94,20 @@ pub(super) fn finding(finding: Finding) -> Outcome {
             ext_json: None,
         }),
     })
+}
+
+pub(super) fn admissions(said: Vec<CatalogVerdict>) -> Outcome {
+    let admission = |said: CatalogVerdict| cardea_sdk::Admission {
+        decision: match said.decision {
+            Decision::Keep => cardea_sdk::Decision::Keep,
+            Decision::Hold => cardea_sdk::Decision::Hold,
+            Decision::Drop => cardea_sdk::Decision::Drop,
+        },
+        edits: said.edits.into_iter().map(|edit| cardea_sdk::Edit { pointer: edit.pointer, json: edit.json }).collect(),
+        reason: said.reason,
+        ext_json: None,
+    };
+    Outcome::Admissions(said.into_iter().map(admission).collect())
 }
 
 pub(super) fn call_verdict(verdict: CallVerdict) -> Outcome {

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use crate::document::Hash;
 use crate::kind::{Kind, Kinds};
 use crate::pattern::Patterns;
 
@@ -74,8 +75,8 @@ pub(crate) struct Orders {
 }
 
 impl Config {
-    /// The policy that was meant, or what is wrong with it.
-    pub fn into_policy(self) -> Result<Policy, String> {
+    /// The policy that was meant, or what is wrong with it. `hash` is tried if a rule needs it.
+    pub fn into_policy(self, hash: Hash<'_>) -> Result<Policy, String> {
         let mut patterns = Patterns::default();
         for (at, PatternConfig { name, regex }) in self.patterns.into_iter().enumerate() {
             if !is_name(&name) || patterns.named(&name).is_some() {
@@ -96,16 +97,16 @@ impl Config {
         if rules.iter().all(|rule| rule.action == Action::Keep) && self.pointers.is_empty() {
             return Err("rules: nothing would be masked; leave the stage out".to_owned());
         }
+        if rules.iter().any(|rule| rule.action == Action::Hash) {
+            hash("").map_err(|error| {
+                format!("rules: `hash` needs a key: grant.secret.values = {{ mask-key = \"${{MASK_KEY}}\" }} ({error})")
+            })?;
+        }
         Ok(Policy { rules, patterns, pointers: self.pointers, max_bytes: self.max_bytes })
     }
 }
 
 impl Policy {
-    /// Whether any rule hashes, which needs a key.
-    pub fn hashes(&self) -> bool {
-        self.rules.iter().any(|rule| rule.action == Action::Hash)
-    }
-
     /// Whether it takes the caller's roles to know what is masked.
     pub fn asks_for_roles(&self) -> bool {
         self.rules.iter().any(|rule| rule.roles.is_some())

@@ -37,6 +37,8 @@ pub enum Run {
     Selftest,
     /// The hook `on-authenticate`.
     OnAuthenticate,
+    /// The hook `on-catalog`.
+    OnCatalog,
     /// The hook `on-list`.
     OnList,
     /// The hook `on-call`.
@@ -93,6 +95,7 @@ impl Case {
         let missing = match self.hook {
             _ if self.init_error.is_some() || expect.trap => None,
             Run::OnAuthenticate => expect.finding.is_none().then_some("finding"),
+            Run::OnCatalog => expect.admissions.is_none().then_some("admissions"),
             Run::OnList => expect.keep.is_none().then_some("keep"),
             Run::OnCall | Run::OnMessage | Run::OnReply => expect.verdict.is_none().then_some("verdict"),
             Run::OnRoute => expect.choice.is_none().then_some("choice"),

@@ -11,7 +11,7 @@ use super::observed::{Observed, Outcome};
 use super::partial::{
     Differences, ExpectedBucket, ExpectedChoice, ExpectedJournal, ExpectedRefusal, ExpectedSettle, ExpectedSubject,
 };
-use crate::{CallVerdict, Finding, MessageVerdict, ReplyVerdict};
+use crate::{Admission, CallVerdict, Decision, Finding, MessageVerdict, ReplyVerdict};
 
 /// What must come of a case. What is not said is not compared, but for edits.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -21,6 +21,8 @@ pub struct Expect {
     pub verdict: Option<Verdict>,
     /// `on-authenticate`: `"none"`, `{ subject = { … } }`, `{ refuse = { … } }`.
     pub finding: Option<ExpectedFinding>,
+    /// `on-catalog`: one a definition.
+    pub admissions: Option<Vec<ExpectedAdmission>>,
     /// `on-list`.
     pub keep: Option<Vec<bool>>,
     /// `on-route`.
@@ -63,6 +65,20 @@ pub enum Verdict {
     Answer(Json),
     /// A refusal.
     Refuse(Box<ExpectedRefusal>),
+}
+
+/// An expected admission.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ExpectedAdmission {
+    /// `keep`, `hold` or `drop`.
+    pub decision: String,
+    /// Part of the reason.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// Every edit: pointer, and the new value or none. Not compared if not given.
+    #[serde(default)]
+    pub edits: Option<Vec<(String, Option<Json>)>>,
 }
 
 /// An expected finding.
@@ -117,6 +133,11 @@ fn outcome(case: &Case, outcome: &Outcome, differences: &mut Differences) {
         other if expect.trap => differences.unlike("outcome", &"a trap", other),
         Outcome::Selftest(result) => differences.result("selftest", expect.error.as_deref(), result),
         Outcome::Delivered(result) => differences.result("on-record", expect.error.as_deref(), result),
+        Outcome::Admissions(got) => {
+            let expected = expect.admissions.as_deref().unwrap_or_default();
+            differences.equal("admissions", Some(&expected.len()), &got.len());
+            expected.iter().zip(got).for_each(|(expected, got)| admission(expected, got, differences));
+        }
         Outcome::Keep(keep) => differences.equal("keep", expect.keep.as_ref(), keep),
         Outcome::Finding(finding) => {
             if let Some(expected) = &expect.finding {
@@ -145,6 +166,22 @@ fn outcome(case: &Case, outcome: &Outcome, differences: &mut Differences) {
             (Some(Verdict::Refuse(expected)), ReplyVerdict::Refuse(got)) => expected.compare(got, differences),
             (Some(expected), got) => differences.unlike("verdict", expected, got),
         },
+    }
+}
+
+fn admission(expected: &ExpectedAdmission, got: &Admission, differences: &mut Differences) {
+    let word = match got.decision {
+        Decision::Keep => "keep",
+        Decision::Hold => "hold",
+        Decision::Drop => "drop",
+    };
+    differences.equal("decision", Some(&expected.decision), &word.to_owned());
+    differences.contains("reason", expected.reason.as_ref(), &got.reason);
+    if let Some(edits) = &expected.edits {
+        let text = |json: &Option<Json>| json.as_ref().map(|json| json.0.clone());
+        let wanted: Vec<_> = edits.iter().map(|(pointer, json)| (pointer.clone(), text(json))).collect();
+        let made: Vec<_> = got.edits.iter().map(|edit| (edit.pointer.clone(), edit.json.clone())).collect();
+        differences.equal("edits", Some(&wanted), &made);
     }
 }
 

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::case::Json;
+use super::message::GivenMessage;
 use crate::limiter::Taken;
-use crate::{Candidate, Entry, HostError, Item, ItemHints, ItemKind, MessageKind, Subject};
+use crate::{Candidate, Definition, Entry, HostError, Item, ItemHints, ItemKind, Subject};
 
 /// What the host has.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -26,7 +27,7 @@ pub struct Given {
     pub reply: Option<GivenReply>,
     /// What is passing, for `on-message`.
     pub message: GivenMessage,
-    /// The argument of `on-list`, and what `catalog` knows.
+    /// The argument of `on-list` and of `on-catalog`, and what `catalog` knows.
     pub items: Vec<GivenItem>,
     /// The argument of `on-route`.
     pub candidates: Vec<GivenCandidate>,
@@ -171,39 +172,6 @@ pub struct GivenReply {
     /// The JSON-RPC error.
     #[serde(default)]
     pub error: Option<Json>,
-}
-
-/// A message between a call and its end.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct GivenMessage {
-    /// What it is.
-    pub kind: GivenMessageKind,
-    /// Its `params`, or an answer's result.
-    pub document: Option<Json>,
-}
-
-/// What is passing.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum GivenMessageKind {
-    /// A notification.
-    #[default]
-    Notification,
-    /// A question of the server.
-    Ask,
-    /// The client's answer.
-    Answer,
-}
-
-impl From<GivenMessageKind> for MessageKind {
-    fn from(kind: GivenMessageKind) -> Self {
-        match kind {
-            GivenMessageKind::Notification => Self::Notification,
-            GivenMessageKind::Ask => Self::Ask,
-            GivenMessageKind::Answer => Self::Answer,
-        }
-    }
 }
 
 /// Who produced a reply.
@@ -451,6 +419,15 @@ impl From<&GivenItem> for Item {
             hints: hints.fold(ItemHints::empty(), |all, hint| all | hint),
             ext_json: None,
         }
+    }
+}
+
+impl From<&GivenItem> for Definition {
+    fn from(given: &GivenItem) -> Self {
+        let native_id = given.native_id.clone().unwrap_or_else(|| given.id.clone());
+        let json = given.definition.as_ref().map_or_else(|| "{}".to_owned(), |json| json.0.clone());
+        let (kind, server, digest) = (given.kind, given.server.clone(), given.digest.clone());
+        Self { kind, id: given.id.clone(), native_id, server, digest, json, ext_json: None }
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::journal::{Document, Treatment};
 use crate::limiter::Bucket;
-use crate::{CallVerdict, Choice, Finding, MessageVerdict, ReplyVerdict};
+use crate::{Admission, CallVerdict, Choice, Finding, MessageVerdict, ReplyVerdict};
 
 /// What came of one case.
 #[derive(Debug, Clone)]
@@ -48,6 +48,8 @@ pub enum Outcome {
     Selftest(Result<(), String>),
     /// `on-authenticate`.
     Finding(Finding),
+    /// `on-catalog`.
+    Admissions(Vec<Admission>),
     /// `on-list`.
     Keep(Vec<bool>),
     /// `on-call`.

@@ -83,6 +83,7 @@ fn run<P: Described>(case: &Case) -> Outcome {
         Run::Init => Outcome::Init(Ok(())),
         Run::Selftest => Outcome::Selftest(plugin.selftest()),
         Run::OnAuthenticate => Outcome::Finding(plugin.on_authenticate()),
+        Run::OnCatalog => Outcome::Admissions(plugin.on_catalog(given.items.iter().map(Into::into).collect())),
         Run::OnList => Outcome::Keep(plugin.on_list(given.items.iter().map(Into::into).collect())),
         Run::OnCall => Outcome::Call(plugin.on_call()),
         Run::OnRoute => Outcome::Choice(plugin.on_route(given.candidates.iter().map(Into::into).collect())),
@@ -96,6 +97,7 @@ fn hook_of(run: Run) -> Option<Hook> {
     match run {
         Run::Init | Run::Selftest => None,
         Run::OnAuthenticate => Some(Hook::OnAuthenticate),
+        Run::OnCatalog => Some(Hook::OnCatalog),
         Run::OnList => Some(Hook::OnList),
         Run::OnCall => Some(Hook::OnCall),
         Run::OnRoute => Some(Hook::OnRoute),

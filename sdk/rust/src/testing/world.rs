@@ -134,7 +134,7 @@ impl World {
 
     /// True while a hook that has a message runs.
     pub(super) fn has_call(&self) -> bool {
-        self.in_hook && !matches!(self.run, Run::OnAuthenticate | Run::OnRecord)
+        self.in_hook && !matches!(self.run, Run::OnAuthenticate | Run::OnCatalog | Run::OnRecord)
     }
 
     /// One text for the whole identity, with lengths before the parts.
