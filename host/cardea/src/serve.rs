@@ -119,6 +119,7 @@ fn settings(
             drain: limits.drain_timeout,
             ..cardea_listen::Limits::default()
         },
+        ..cardea_listen::Settings::default()
     })
 }
 

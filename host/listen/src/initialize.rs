@@ -14,7 +14,7 @@ use crate::replay::Streams;
 use crate::respond::{self, Answered, Asked, Rejection};
 use crate::session::{Facts, SESSION_ID};
 use crate::visit::Visit;
-use crate::{ids, walking};
+use crate::{ids, ticket, walking};
 
 /// Opens a session. An endpoint that does not let itself be discovered opens none.
 pub(crate) async fn open(
@@ -41,7 +41,7 @@ pub(crate) async fn open(
         return Err(about(Rejection::new(StatusCode::OK, error::INTERNAL, message)));
     };
     let mut response = respond::json(StatusCode::OK, vec![compose::result(&request.id, &welcome.result)]);
-    if let Ok(id) = HeaderValue::from_str(&opening.id) {
+    if let Ok(id) = HeaderValue::from_str(&ticket::of_session(&opening.id, visit, &front.settings)) {
         response.headers_mut().insert(SESSION_ID, id);
     }
     let facts = Facts {

@@ -33,6 +33,7 @@ mod session;
 mod settings;
 mod sse;
 mod streams;
+mod ticket;
 mod visit;
 mod walking;
 mod wire;

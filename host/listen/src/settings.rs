@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use cardea_chain::{Chain, Directory};
+use cardea_seal::Replica;
 
 use crate::Limits;
 
@@ -22,6 +23,8 @@ pub struct Settings {
     pub limits: Limits,
     /// The URL under which clients know the gateway, up to the path of an endpoint, if a proxy stands before it.
     pub public_url: Option<String>,
+    /// Who seals the ids of sessions.
+    pub replica: Arc<Replica>,
 }
 
 /// What a published manifest serves. Swapped whole; an exchange keeps the one it began with.
