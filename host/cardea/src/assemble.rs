@@ -88,7 +88,7 @@ pub(crate) async fn assemble(
     if !report.is_empty() {
         return Err(report);
     }
-    let endpoints = endpoints(plan, previous, &mut report);
+    let endpoints = endpoints(parts, plan, previous, &mut report);
     let registry = registry(plan, &endpoints, &mut report);
     let (Some(registry), true) = (registry, report.is_empty()) else { return Err(report) };
     let placed = stages.iter().map(placed).collect();
@@ -188,7 +188,7 @@ fn placed(loaded: &LoadedStage) -> Placed {
 }
 
 /// A server that did not change keeps its connections, sessions and processes.
-fn endpoints(plan: &Plan, previous: Option<&Built>, report: &mut Report) -> Endpoints {
+fn endpoints(parts: &Parts, plan: &Plan, previous: Option<&Built>, report: &mut Report) -> Endpoints {
     let kept = |server: &ServerPlan| {
         let built = previous
             .filter(|built| built.plan.listen.limits.max_message_bytes == plan.listen.limits.max_message_bytes)?;
@@ -197,7 +197,7 @@ fn endpoints(plan: &Plan, previous: Option<&Built>, report: &mut Report) -> Endp
     };
     let mut endpoints = Vec::new();
     for server in &plan.servers {
-        match kept(server).map_or_else(|| servers::endpoints(server, &plan.listen.limits), Ok) {
+        match kept(server).map_or_else(|| servers::endpoints(server, &plan.listen.limits, &parts.replica), Ok) {
             Ok(found) => endpoints.push(found),
             Err(sentence) => report.push(Problem::new(server.spans.whole(), sentence, "cannot be reached")),
         }

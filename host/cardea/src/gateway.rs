@@ -9,6 +9,7 @@ use cardea_egress::Egress;
 use cardea_ledger::Journal;
 use cardea_listen::Generation;
 use cardea_plugin::{Engine, EngineSettings};
+use cardea_seal::Replica;
 use cardea_state::Store;
 use futures_util::future::BoxFuture;
 
@@ -22,6 +23,8 @@ pub(crate) struct Parts {
     pub(crate) engine: Arc<Engine>,
     /// Counters and key-values.
     pub(crate) state: Store,
+    /// Who this gateway is to its replicas.
+    pub(crate) replica: Arc<Replica>,
     /// Takes the records of calls.
     pub(crate) recorder: Arc<dyn Recorder>,
     egress: OnceLock<Option<Arc<Egress>>>,
@@ -29,11 +32,16 @@ pub(crate) struct Parts {
 
 impl Parts {
     /// The engine beside what was opened already.
-    pub(crate) fn new(manifest: &Manifest, state: Store, recorder: Arc<dyn Recorder>) -> Result<Self, Failure> {
+    pub(crate) fn new(
+        manifest: &Manifest,
+        state: Store,
+        replica: Replica,
+        recorder: Arc<dyn Recorder>,
+    ) -> Result<Self, Failure> {
         let cache_dir = Some(manifest.data().join("code"));
         let engine = Engine::new(EngineSettings { cache_dir, ..EngineSettings::default() })
             .map_err(|error| Failure::unavailable(format!("cannot start the wasm engine: {error}")))?;
-        Ok(Self { engine, state, recorder, egress: OnceLock::new() })
+        Ok(Self { engine, state, replica: Arc::new(replica), recorder, egress: OnceLock::new() })
     }
 
     /// The way out for plugins, made when the first stage may use it: reading the roots of trust takes its time.
@@ -51,7 +59,7 @@ impl Parts {
     /// The same for a command that serves no call. It must not open the journal: a gateway may be writing it, and a line that
     /// is half written would be taken for a torn one; nor the state, which is that gateway's.
     pub(crate) fn for_trial(manifest: &Manifest) -> Result<Self, Failure> {
-        Self::new(manifest, state::in_memory(), Arc::new(NoCalls))
+        Self::new(manifest, state::in_memory(), Replica::default(), Arc::new(NoCalls))
     }
 }
 

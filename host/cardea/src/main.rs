@@ -2,6 +2,7 @@
 
 mod assemble;
 mod check;
+mod cluster;
 mod deliver;
 mod gateway;
 mod inspect;

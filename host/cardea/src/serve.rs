@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::gateway::{Gateway, Parts, open_journal};
 use crate::manifest::Manifest;
-use crate::{Failure, assemble, deliver, log, plan, reload, state, status};
+use crate::{Failure, assemble, cluster, deliver, log, plan, reload, state, status};
 
 /// Serves until a signal says to stop.
 pub(crate) fn run(path: &Path) -> Result<(), Failure> {
@@ -30,13 +30,16 @@ pub(crate) fn runtime() -> Result<Runtime, Failure> {
 }
 
 async fn serve(path: PathBuf, manifest: Manifest) -> Result<(), Failure> {
+    let (listen, cluster) = (&manifest.plan.listen, &manifest.plan.cluster);
+    // Bound first: the others may have to be told the port.
+    let bound = cardea_listen::bind(listen.address).await.map_err(|error| taken("[listen]", listen.address, &error))?;
+    let replica = cluster::replica(cluster, Some(bound.address()))?;
+    let link = cluster::link(cluster)?;
     let journal = open_journal(&manifest)?;
     let state = state::open(&manifest).await?;
-    let parts = Parts::new(&manifest, state, Arc::clone(&journal) as Arc<dyn cardea_chain::Recorder>)?;
+    let parts = Parts::new(&manifest, state, replica, Arc::clone(&journal) as Arc<dyn cardea_chain::Recorder>)?;
     let first = assemble::assemble(&parts, &manifest, 1, None).await.map_err(|report| manifest.wrong(&report))?;
-    let listen = &manifest.plan.listen;
     let certificate = certificate(listen)?;
-    let bound = cardea_listen::bind(listen.address).await.map_err(|error| taken("[listen]", listen.address, &error))?;
     let gateway = Arc::new(Gateway::new(parts, journal, first));
     let shutdown = CancellationToken::new();
 
@@ -47,6 +50,7 @@ async fn serve(path: PathBuf, manifest: Manifest) -> Result<(), Failure> {
     // Whoever reads "serving" may send a signal at once.
     let signals =
         Signals::listen().map_err(|error| Failure::unavailable(format!("cannot listen for signals: {error}")))?;
+    cluster::announce(cluster);
     announce(bound.address(), certificate.is_some(), admin.as_ref().map(cardea_admin::Bound::address), &gateway);
     plan::remember(&manifest);
 
@@ -58,7 +62,11 @@ async fn serve(path: PathBuf, manifest: Manifest) -> Result<(), Failure> {
     tasks.spawn(follow);
     tasks.spawn(deliver::follow(Arc::clone(&gateway), manifest.data().to_path_buf(), shutdown.clone()));
     tasks.spawn(stop_on_signal(signals.terminate, signals.interrupt, shutdown.clone()));
-    let settings = settings(listen, bound.address(), certificate.as_ref())?;
+    let settings = cardea_listen::Settings {
+        replica: Arc::clone(&gateway.parts.replica),
+        link,
+        ..settings(listen, bound.address(), certificate.as_ref())?
+    };
     bound.serve(settings, Arc::clone(&gateway.serving), shutdown).await;
     while tasks.join_next().await.is_some() {}
     gateway.built().close().await;

@@ -38,8 +38,8 @@ pub use manifest::{
 };
 pub use names::PluginSource;
 pub use plan::{
-    AdminPlan, AllowedOrigins, ChildPlan, EndpointPlan, HttpPlan, ListenPlan, MatchPlan, Plan, RedisPlan, ServerPlan,
-    StagePlan, StatePlace, StatePlan, TlsPlan, Transport,
+    AdminPlan, AllowedOrigins, ChildPlan, ClusterPlan, EndpointPlan, HttpPlan, ListenPlan, MatchPlan, Plan, RedisPlan,
+    ServerPlan, StagePlan, StatePlace, StatePlan, TlsPlan, Transport,
 };
 pub use reference::reference;
 pub use report::{Problem, Report};

@@ -6,11 +6,13 @@ use crate::manifest::{Log, Manifest};
 use crate::reader::Reader;
 use crate::spans::Spans;
 
+mod cluster;
 mod listen;
 mod server;
 mod stage;
 mod state;
 
+pub use cluster::ClusterPlan;
 pub use listen::{AdminPlan, AllowedOrigins, ListenPlan, TlsPlan};
 pub use server::{ChildPlan, EndpointPlan, HttpPlan, ServerPlan, Transport};
 pub use stage::{MatchPlan, StagePlan};
@@ -32,6 +34,8 @@ pub struct Plan {
     pub log: Log,
     /// Where the counters and values of stages are kept.
     pub state: StatePlan,
+    /// The gateways beside this one.
+    pub cluster: ClusterPlan,
     /// The servers, in the order of the manifest; their names differ.
     pub servers: Vec<ServerPlan>,
     /// The stages, in the order calls pass through them; their names differ.
@@ -48,6 +52,7 @@ pub(crate) fn build(manifest: Manifest, reader: &mut Reader<'_>) -> Option<Plan>
     let listen = listen::listen(manifest.listen, report);
     let admin = listen::admin(manifest.admin, report);
     let state = state::state(manifest.state, report);
+    let cluster = cluster::cluster(manifest.cluster, report);
     // Servers that could not be read at all have names nobody knows.
     let unread = manifest.server.is_empty() && manifest.spans.written("server");
     let names = server::names(&manifest.server, report).filter(|_| !unread);
@@ -60,6 +65,7 @@ pub(crate) fn build(manifest: Manifest, reader: &mut Reader<'_>) -> Option<Plan>
         admin: admin?,
         log: manifest.log,
         state,
+        cluster,
         servers: servers?,
         stages: stages?,
         spans: manifest.spans,

@@ -14,6 +14,7 @@ mod connection;
 mod era;
 mod front;
 mod gate;
+mod handover;
 mod head;
 mod ids;
 mod initialize;
@@ -41,5 +42,6 @@ mod wire;
 pub mod tls;
 
 pub use bind::{Bound, bind};
+pub use handover::Link;
 pub use limits::Limits;
 pub use settings::{Generation, Settings};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use cardea_chain::{Chain, Directory};
 use cardea_seal::Replica;
 
-use crate::Limits;
+use crate::{Limits, Link};
 
 /// What holds from the start of a listener to its end.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +25,8 @@ pub struct Settings {
     pub public_url: Option<String>,
     /// Who seals the ids of sessions.
     pub replica: Arc<Replica>,
+    /// The way to the replicas that share its key; none if there are no others.
+    pub link: Option<Link>,
 }
 
 /// What a published manifest serves. Swapped whole; an exchange keeps the one it began with.

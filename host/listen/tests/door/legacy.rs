@@ -253,7 +253,7 @@ async fn an_id_whose_time_is_over_or_that_was_touched_leads_nowhere() {
     let house = House::start().await;
     let mut client = Client::open(&house, "2025-11-25").await;
     let session = client.session();
-    client.headers = client.headers.replace(&session, &session[..session.len() - 1]);
+    client.headers = client.headers.replace(session, &session[..session.len() - 1]);
     let reply = client.send(&tool(1, "echo")).await;
     assert_eq!((reply.status, reply.code()), (404, -32001));
 }
