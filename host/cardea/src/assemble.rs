@@ -96,9 +96,9 @@ impl Built {
 
 impl Kept {
     /// The generation as it was. Servers that the one that serves now has too keep their connections.
-    pub(crate) fn revive(&self, present: &Built) -> Result<Built, Report> {
+    pub(crate) fn revive(&self, parts: &Parts, present: &Built) -> Result<Built, Report> {
         let Self { plan, source, stages, chain } = self;
-        completed(plan, source, stages.clone(), Arc::clone(chain), Some(present))
+        completed(parts, plan, source, stages.clone(), Arc::clone(chain), Some(present))
     }
 }
 
@@ -166,11 +166,12 @@ pub(crate) async fn assemble(
     }
     let placed = stages.iter().map(placed).collect();
     let chain = Chain::new(placed, number, Arc::clone(&parts.recorder)).watched_by(Arc::clone(&parts.watch) as _);
-    completed(&manifest.plan, &manifest.source, stages, Arc::new(chain), present)
+    completed(parts, &manifest.plan, &manifest.source, stages, Arc::new(chain), present)
 }
 
 /// Puts the servers behind a chain.
 fn completed(
+    parts: &Parts,
     plan: &Plan,
     source: &Source,
     stages: Vec<LoadedStage>,
@@ -178,7 +179,7 @@ fn completed(
     present: Option<&Built>,
 ) -> Result<Built, Report> {
     let mut report = Report::default();
-    let endpoints = endpoints(plan, present, &mut report);
+    let endpoints = endpoints(parts, plan, present, &mut report);
     let registry = registry(plan, &endpoints, &mut report);
     let (Some(registry), true) = (registry, report.is_empty()) else { return Err(report) };
     let endpoints_at = directories(plan, &registry);
@@ -296,7 +297,7 @@ fn placed(loaded: &LoadedStage) -> Placed {
 }
 
 /// A server that did not change keeps its connections, sessions and processes.
-fn endpoints(plan: &Plan, present: Option<&Built>, report: &mut Report) -> Endpoints {
+fn endpoints(parts: &Parts, plan: &Plan, present: Option<&Built>, report: &mut Report) -> Endpoints {
     let kept = |server: &ServerPlan| {
         let built = present
             .filter(|built| built.plan.listen.limits.max_message_bytes == plan.listen.limits.max_message_bytes)?;
@@ -305,7 +306,7 @@ fn endpoints(plan: &Plan, present: Option<&Built>, report: &mut Report) -> Endpo
     };
     let mut endpoints = Vec::new();
     for server in &plan.servers {
-        match kept(server).map_or_else(|| servers::endpoints(server, &plan.listen.limits), Ok) {
+        match kept(server).map_or_else(|| servers::endpoints(server, &plan.listen.limits, &parts.replica), Ok) {
             Ok(found) => endpoints.push(found),
             Err(sentence) => report.push(Problem::new(server.spans.whole(), sentence, "cannot be reached")),
         }

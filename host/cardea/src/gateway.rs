@@ -10,6 +10,7 @@ use cardea_ledger::Journal;
 use cardea_listen::{Gauges, Generation};
 use cardea_observe::{Keep, Watch};
 use cardea_plugin::{Engine, EngineSettings};
+use cardea_seal::Replica;
 use cardea_state::Store;
 use futures_util::future::BoxFuture;
 
@@ -24,6 +25,8 @@ pub(crate) struct Parts {
     pub(crate) engine: Arc<Engine>,
     /// Counters and key-values.
     pub(crate) state: Store,
+    /// Who this gateway is to its replicas.
+    pub(crate) replica: Arc<Replica>,
     /// Takes the records of calls.
     pub(crate) recorder: Arc<dyn Recorder>,
     /// Counts calls and keeps the recent ones.
@@ -36,7 +39,12 @@ pub(crate) struct Parts {
 
 impl Parts {
     /// The engine beside what was opened already.
-    pub(crate) fn new(manifest: &Manifest, state: Store, recorder: Arc<dyn Recorder>) -> Result<Self, Failure> {
+    pub(crate) fn new(
+        manifest: &Manifest,
+        state: Store,
+        replica: Replica,
+        recorder: Arc<dyn Recorder>,
+    ) -> Result<Self, Failure> {
         let cache_dir = Some(manifest.data().join("code"));
         let engine = Engine::new(EngineSettings { cache_dir, ..EngineSettings::default() })
             .map_err(|error| Failure::unavailable(format!("cannot start the wasm engine: {error}")))?;
@@ -46,9 +54,9 @@ impl Parts {
             calls: admin.recent_calls,
             bytes: admin.recent_bytes.bytes(),
         });
-        let watch = Arc::new(Watch::new(keep));
+        let (watch, replica) = (Arc::new(Watch::new(keep)), Arc::new(replica));
         let (gauges, egress, jose) = (Arc::default(), OnceLock::new(), OnceLock::new());
-        Ok(Self { engine, state, recorder, watch, gauges, egress, jose })
+        Ok(Self { engine, state, replica, recorder, watch, gauges, egress, jose })
     }
 
     /// The way out for plugins, made when the first stage may use it: reading the roots of trust takes its time.
@@ -72,7 +80,7 @@ impl Parts {
     /// The same for a command that serves no call. It must not open the journal: a gateway may be writing it, and a line that
     /// is half written would be taken for a torn one; nor the state, which is that gateway's.
     pub(crate) fn for_trial(manifest: &Manifest) -> Result<Self, Failure> {
-        Self::new(manifest, state::in_memory(), Arc::new(NoCalls))
+        Self::new(manifest, state::in_memory(), Replica::default(), Arc::new(NoCalls))
     }
 }
 
@@ -116,10 +124,10 @@ impl Gateway {
     }
 
     /// Opens what a manifest needs, and builds its first generation.
-    pub(crate) async fn open(manifest: &Manifest) -> Result<Arc<Self>, Failure> {
+    pub(crate) async fn open(manifest: &Manifest, replica: Replica) -> Result<Arc<Self>, Failure> {
         let journal = journal::open(manifest)?;
         let state = state::open(manifest).await?;
-        let parts = Parts::new(manifest, state, Arc::clone(&journal) as Arc<dyn Recorder>)?;
+        let parts = Parts::new(manifest, state, replica, Arc::clone(&journal) as Arc<dyn Recorder>)?;
         let first = assemble::first(&parts, manifest).await.map_err(|report| manifest.wrong(&report))?;
         Ok(Arc::new(Self::new(parts, journal, first)))
     }

@@ -5,6 +5,7 @@ mod audit;
 mod bridge;
 mod check;
 mod control;
+mod cluster;
 mod deliver;
 mod gateway;
 mod inspect;

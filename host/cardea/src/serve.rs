@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::gateway::Gateway;
 use crate::manifest::Manifest;
-use crate::{Failure, control, deliver, log, operate, plan, reload, status};
+use crate::{Failure, cluster, control, deliver, log, operate, plan, reload, status};
 
 /// Serves until a signal says to stop.
 pub(crate) fn run(path: &Path) -> Result<(), Failure> {
@@ -30,10 +30,12 @@ pub(crate) fn runtime() -> Result<Runtime, Failure> {
 }
 
 async fn serve(path: PathBuf, manifest: Manifest) -> Result<(), Failure> {
-    let gateway = Gateway::open(&manifest).await?;
-    let listen = &manifest.plan.listen;
-    let certificate = certificate(listen)?;
+    let (listen, cluster) = (&manifest.plan.listen, &manifest.plan.cluster);
+    // Bound first: the others may have to be told the port.
     let bound = cardea_listen::bind(listen.address).await.map_err(|error| taken("[listen]", listen.address, &error))?;
+    let link = cluster::link(cluster)?;
+    let gateway = Gateway::open(&manifest, cluster::replica(cluster, Some(bound.address()))?).await?;
+    let certificate = certificate(listen)?;
     let shutdown = CancellationToken::new();
 
     let admin = match &manifest.plan.admin {
@@ -43,6 +45,7 @@ async fn serve(path: PathBuf, manifest: Manifest) -> Result<(), Failure> {
     // Whoever reads "serving" may send a signal at once, or change a file.
     let signals =
         Signals::listen().map_err(|error| Failure::unavailable(format!("cannot listen for signals: {error}")))?;
+    cluster::announce(cluster);
     plan::remember(&manifest.plan, &manifest.source);
     control::remember(&manifest.plan, admin.as_ref().map(cardea_admin::Bound::address));
     let mut tasks = tokio::task::JoinSet::new();
@@ -54,8 +57,12 @@ async fn serve(path: PathBuf, manifest: Manifest) -> Result<(), Failure> {
     }
     tasks.spawn(deliver::follow(Arc::clone(&gateway), manifest.data().to_path_buf(), shutdown.clone()));
     tasks.spawn(stop_on_signal(signals.terminate, signals.interrupt, shutdown.clone()));
-    let gauges = Arc::clone(&gateway.parts.gauges);
-    let settings = cardea_listen::Settings { gauges, ..settings(listen, bound.address(), certificate.as_ref())? };
+    let settings = cardea_listen::Settings {
+        gauges: Arc::clone(&gateway.parts.gauges),
+        replica: Arc::clone(&gateway.parts.replica),
+        link,
+        ..settings(listen, bound.address(), certificate.as_ref())?
+    };
     bound.serve(settings, Arc::clone(&gateway.serving), shutdown).await;
     while tasks.join_next().await.is_some() {}
     gateway.close().await;
@@ -98,8 +105,8 @@ fn settings(
         origins,
         tls,
         public_url: plan.public_url.as_ref().map(ToString::to_string),
-        gauges: Arc::default(),
         limits: limits(&plan.limits),
+        ..cardea_listen::Settings::default()
     })
 }
 

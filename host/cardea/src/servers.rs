@@ -6,6 +6,7 @@ use std::time::Duration;
 use cardea_chain::{Candidate, Endpoint, Upstream};
 use cardea_config::{ChildPlan, EndpointPlan, HttpPlan, Limits, Protocol, Secret, ServerPlan, SessionScope, Transport};
 use cardea_dial::{ChildServer, ChildSpec, HttpServer, HttpSpec, SessionPolicy};
+use cardea_seal::Replica;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// What a child process gets of the gateway's environment without being asked: enough to find programs, a home, a language
@@ -16,14 +17,18 @@ const INHERITED: [&str; 9] = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM"
 const PROBE: Duration = Duration::from_secs(5);
 
 /// The endpoints of a server. Nothing is started or connected yet; the error is a sentence for people.
-pub(crate) fn endpoints(server: &ServerPlan, limits: &Limits) -> Result<Arc<[Endpoint]>, String> {
+pub(crate) fn endpoints(
+    server: &ServerPlan,
+    limits: &Limits,
+    replica: &Arc<Replica>,
+) -> Result<Arc<[Endpoint]>, String> {
     match &server.transport {
         Transport::Stdio(child) => Ok(Arc::from([Endpoint {
             facts: facts(server, server.name.clone(), 1, Vec::new()),
-            upstream: Arc::new(ChildServer::new(child_spec(server, child, limits))) as Arc<dyn Upstream>,
+            upstream: Arc::new(ChildServer::new(child_spec(server, child, limits, replica))) as Arc<dyn Upstream>,
         }])),
         Transport::Http(http) => {
-            http.endpoints.iter().map(|endpoint| http_endpoint(server, http, endpoint, limits)).collect()
+            http.endpoints.iter().map(|endpoint| http_endpoint(server, http, endpoint, limits, replica)).collect()
         }
     }
 }
@@ -33,6 +38,7 @@ fn http_endpoint(
     http: &HttpPlan,
     endpoint: &EndpointPlan,
     limits: &Limits,
+    replica: &Arc<Replica>,
 ) -> Result<Endpoint, String> {
     let labels = endpoint.labels.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
     let spec = HttpSpec {
@@ -42,6 +48,7 @@ fn http_endpoint(
         start_timeout: server.start_timeout,
         idle_timeout: server.idle_timeout,
         max_message_bytes: limits.max_message_bytes.bytes(),
+        replica: Arc::clone(replica),
         ..HttpSpec::new(server.name.as_str(), endpoint.url.clone())
     };
     let upstream = HttpServer::new(spec).map_err(|fault| format!("server `{}`: {fault}", server.name))?;
@@ -51,7 +58,7 @@ fn http_endpoint(
     })
 }
 
-fn child_spec(server: &ServerPlan, child: &ChildPlan, limits: &Limits) -> ChildSpec {
+fn child_spec(server: &ServerPlan, child: &ChildPlan, limits: &Limits, replica: &Arc<Replica>) -> ChildSpec {
     ChildSpec {
         args: child.arguments.clone(),
         cwd: Some(child.cwd.clone()),
@@ -63,6 +70,7 @@ fn child_spec(server: &ServerPlan, child: &ChildPlan, limits: &Limits) -> ChildS
         start_timeout: server.start_timeout,
         probe_timeout: PROBE.min(server.start_timeout),
         max_message_bytes: limits.max_message_bytes.bytes(),
+        replica: Arc::clone(replica),
         ..ChildSpec::new(server.name.as_str(), child.program.to_string_lossy())
     }
 }

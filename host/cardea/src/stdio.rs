@@ -18,7 +18,7 @@ use crate::bridge::Bridge;
 use crate::gateway::Gateway;
 use crate::manifest::Manifest;
 use crate::serve::{Signals, runtime, stop_on_signal};
-use crate::{Failure, assemble, bridge, deliver, log, reload};
+use crate::{Failure, assemble, bridge, cluster, deliver, log, reload};
 
 /// What stands behind the pipes.
 #[derive(clap::Args)]
@@ -84,7 +84,7 @@ async fn before_a_manifest(path: &Path, manifest: Manifest, endpoint: &str) -> R
             path.display()
         )));
     };
-    let gateway = Gateway::open(&manifest).await?;
+    let gateway = Gateway::open(&manifest, cluster::replica(&manifest.plan.cluster, None)?).await?;
     let served = Arc::clone(&gateway.built().generation);
     if !served.endpoints.contains_key(endpoint) {
         gateway.close().await;

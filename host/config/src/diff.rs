@@ -185,7 +185,7 @@ fn stage(old: &StagePlan, new: &StagePlan) -> Vec<String> {
 fn restart(old: &Plan, new: &Plan) -> Vec<String> {
     let mut keys = changed!(old, new; "data-directory": data_directory,);
     keys.extend(listen(&old.listen, &new.listen));
-    keys.extend(changed!(old, new; "state": state.place,));
+    keys.extend(changed!(old, new; "state": state.place, "cluster": cluster,));
     match (&old.admin, &new.admin) {
         (Some(old), Some(new)) => {
             keys.extend(changed!(old, new;

@@ -38,8 +38,9 @@ pub use manifest::{
 };
 pub use names::PluginSource;
 pub use plan::{
-    AdminPlan, AllowedOrigins, ChildPlan, EndpointPlan, HttpPlan, ListenPlan, MatchPlan, MetadataPlan, Plan, RedisPlan,
-    RenamePlan, ServerPlan, ShadowPlan, StagePlan, StatePlace, StatePlan, StdioPlan, TlsPlan, Transport, ViewPlan,
+    AdminPlan, AllowedOrigins, ChildPlan, ClusterPlan, EndpointPlan, HttpPlan, ListenPlan, MatchPlan, MetadataPlan,
+    Plan, RedisPlan, RenamePlan, ServerPlan, ShadowPlan, StagePlan, StatePlace, StatePlan, StdioPlan, TlsPlan,
+    Transport, ViewPlan,
 };
 pub use reference::reference;
 pub use report::{Problem, Report};

@@ -40,6 +40,8 @@ section! {
         state: State = {};
         /// The record of every call, kept while a stage holds the `journal` grant.
         journal: Journal = {};
+        /// The gateways beside this one, behind the same load balancer.
+        cluster: Cluster = {};
         /// An MCP server behind the gateway; one `[[server]]` for each. It has exactly one of `command`, `url` and
         /// `[[server.endpoint]]`.
         server: Vec<Server> = [];
@@ -251,6 +253,24 @@ section! {
         /// Longest wait for an answer of Redis, and so the most a call loses while it is slow. When three answers in a row
         /// come later, every use does what its `on-loss` says until Redis is fast enough again.
         patience: Duration = "4ms", within "1ms" to "5s";
+    }
+}
+
+section! {
+    /// The gateways beside this one, behind the same load balancer: any of them takes any request, and hands what only
+    /// another can answer over to it.
+    pub(crate) struct Cluster {
+        /// Secrets of at least 32 characters that all replicas have: they seal what clients carry, such as ids of sessions.
+        /// The first seals, all open, so that a new one is put last, then first, and the old one then left out. Default: one
+        /// that ends with the process.
+        keys: Vec<Secret> = [];
+        /// URL at which the other replicas reach the `[listen]` of this one: scheme, host and port. Port 0 stands for the
+        /// port that was taken.
+        advertise: Option<Uri>;
+        /// PEM file with the authorities of the replicas' certificates. Required if they speak HTTPS.
+        ca: Option<PathBuf>;
+        /// The reason, in words, why replicas may speak to each other without TLS beyond this machine.
+        plain: Option<String>;
     }
 }
 

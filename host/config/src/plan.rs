@@ -7,6 +7,7 @@ use crate::reader::Reader;
 use crate::report::{Problem, Report};
 use crate::spans::Spans;
 
+mod cluster;
 mod listen;
 mod server;
 mod stage;
@@ -14,6 +15,7 @@ mod state;
 mod stdio;
 mod view;
 
+pub use cluster::ClusterPlan;
 pub use listen::{AdminPlan, AllowedOrigins, ListenPlan, TlsPlan};
 pub use server::{ChildPlan, EndpointPlan, HttpPlan, ServerPlan, Transport};
 pub use stage::{MatchPlan, MetadataPlan, ShadowPlan, StagePlan};
@@ -43,6 +45,8 @@ pub struct Plan {
     pub state: StatePlan,
     /// How calls are recorded.
     pub journal: Journal,
+    /// The gateways beside this one.
+    pub cluster: ClusterPlan,
     /// The servers, in the order of the manifest; their names differ.
     pub servers: Vec<ServerPlan>,
     /// The endpoints of the manifest's own, in its order; their paths differ.
@@ -62,6 +66,7 @@ pub(crate) fn build(manifest: Manifest, reader: &mut Reader<'_>) -> Option<Plan>
     let admin = listen::admin(manifest.admin, report);
     let state = state::state(manifest.state, report);
     keeps_its_word(&manifest.journal, report);
+    let cluster = cluster::cluster(manifest.cluster, report);
     // Servers that could not be read at all have names nobody knows.
     let unread = manifest.server.is_empty() && manifest.spans.written("server");
     let names = server::names(&manifest.server, report).filter(|_| !unread);
@@ -78,6 +83,7 @@ pub(crate) fn build(manifest: Manifest, reader: &mut Reader<'_>) -> Option<Plan>
         reload: manifest.reload,
         state,
         journal: manifest.journal,
+        cluster,
         servers: servers?,
         views: views?,
         stages: stages?,

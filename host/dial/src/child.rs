@@ -45,6 +45,7 @@ impl ChildServer {
                 blame: blame.clone(),
             },
             policy: spec.session,
+            replica: Arc::clone(&spec.replica),
             idle_timeout: spec.idle_timeout,
             max_sessions: spec.max_children,
         };

@@ -8,6 +8,7 @@ use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use cardea_chain::{Call, Exchange, Fault, FaultKind, Health, Listener};
 use cardea_message::{Era, Method};
+use cardea_seal::Replica;
 use futures_util::future::join_all;
 use futures_util::{FutureExt, StreamExt};
 
@@ -58,6 +59,7 @@ struct Settled<C> {
 pub(crate) struct Terms {
     pub(crate) opening: Opening,
     pub(crate) policy: SessionPolicy,
+    pub(crate) replica: Arc<Replica>,
     pub(crate) idle_timeout: Duration,
     pub(crate) max_sessions: usize,
 }
@@ -70,7 +72,7 @@ impl<T: Transport> Door<T> {
             policy: terms.policy,
             idle_timeout: terms.idle_timeout,
             sessions: Sessions::new(terms.max_sessions, &blame),
-            lot: Lot::new(),
+            lot: Lot::new(terms.replica),
             opening: terms.opening,
             subscriptions: Mutex::default(),
             verdict: Mutex::default(),

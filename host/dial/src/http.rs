@@ -55,6 +55,7 @@ impl HttpServer {
                 blame: blame.clone(),
             },
             policy: spec.session,
+            replica: Arc::clone(&spec.replica),
             idle_timeout: spec.idle_timeout,
             max_sessions: spec.max_sessions,
         };

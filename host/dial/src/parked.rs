@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use cardea_chain::{Ask, Call, Fault, FaultKind, Side};
 use cardea_message::{Method, Pointer, json};
-use tokio::time::sleep_until;
+use cardea_seal::{Binding, Purpose, Replica, now_ms};
+use tokio::time::{Instant, sleep_until};
 
 use crate::session::Session;
 use crate::wire::{Connection, Said};
@@ -30,8 +31,10 @@ pub(crate) struct Parked<C> {
     pub(crate) call: Arc<Call>,
 }
 
-/// Where calls wait, each under a state that nobody can guess.
+/// Where calls wait. The state a client is given is a sealed ticket: only the subject that made the call finds it by that, and
+/// only with the same call.
 pub(crate) struct Lot<C> {
+    replica: Arc<Replica>,
     parked: Mutex<HashMap<Box<str>, Parked<C>>>,
 }
 
@@ -54,16 +57,19 @@ pub(crate) fn may_ask(method: &Method) -> bool {
 }
 
 impl<C: Connection> Lot<C> {
-    pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { parked: Mutex::default() })
+    pub(crate) fn new(replica: Arc<Replica>) -> Arc<Self> {
+        Arc::new(Self { replica, parked: Mutex::default() })
     }
 
     /// Parks a call and yields the result its client gets: the question. It waits for as long as the whole call may take.
     pub(crate) fn park(self: &Arc<Self>, parked: Parked<C>) -> Result<Bytes, Fault> {
-        let state: Box<str> =
-            rand::random::<[u8; 24]>().iter().map(|byte| format!("{byte:02x}")).collect::<String>().into();
+        let place: Box<str> =
+            rand::random::<[u8; 16]>().iter().map(|byte| format!("{byte:02x}")).collect::<String>().into();
         let until = parked.call.deadline.latest();
-        let result = question(&parked, &state);
+        let left = until.saturating_duration_since(Instant::now()).as_millis();
+        let expires_ms = now_ms().saturating_add(u64::try_from(left).unwrap_or(u64::MAX));
+        let ticket = self.replica.ticket(&*place, binding(&parked.call), expires_ms);
+        let result = question(&parked, &self.replica.seal(Purpose::ParkedCall, &ticket));
         {
             let mut waiting = self.parked();
             let subject = parked.call.subject.key();
@@ -71,13 +77,13 @@ impl<C: Connection> Lot<C> {
             if waiting.len() >= MOST || of_subject() >= MOST_OF_A_SUBJECT {
                 return Err(full(&parked));
             }
-            waiting.insert(state.clone(), parked);
+            waiting.insert(place.clone(), parked);
         }
         let lot = Arc::downgrade(self);
         tokio::spawn(async move {
             sleep_until(until).await;
             if let Some(lot) = lot.upgrade() {
-                let late = lot.parked().remove(&state);
+                let late = lot.parked().remove(&place);
                 drop(late);
             }
         });
@@ -87,14 +93,19 @@ impl<C: Connection> Lot<C> {
     /// Finds the call that another continues. The same subject must make the same call again; to anybody else there is none.
     pub(crate) fn find(&self, call: &Call) -> Result<Found<C>, Fault> {
         let state = json::member_str(call.params(), STATE).unwrap_or_default();
+        let ticket = self.replica.open(Purpose::ParkedCall, &state).map_err(|why| unknown(&why))?;
+        if ticket.bound_to != binding(call) {
+            return Err(unknown(&"it was given to another subject, or for another call"));
+        }
+        let gone = || unknown(&"it was answered, given up or never here");
         let mut waiting = self.parked();
-        let parked = waiting.get(&*state).filter(|parked| is_again(call, &parked.call)).ok_or_else(unknown)?;
+        let parked = waiting.get(&*ticket.place).ok_or_else(gone)?;
         let answer = Pointer::root().child(ANSWERS).child(&key(&parked.ask));
         let answer = json::find(call.params(), &answer).map(|span| Bytes::copy_from_slice(&call.params()[span]));
         match answer.filter(|answer| answer.starts_with(b"{")) {
             None => Ok(Found::Unanswered(question(parked, &state))),
             Some(answer) => {
-                let parked = waiting.remove(&*state).ok_or_else(unknown)?;
+                let parked = waiting.remove(&*ticket.place).ok_or_else(gone)?;
                 Ok(Found::Answered(parked, answer))
             }
         }
@@ -144,12 +155,17 @@ fn key(ask: &Ask) -> String {
     format!("{kind}-{}", ask.id)
 }
 
-fn is_again(call: &Call, first: &Call) -> bool {
-    call.subject.key() == first.subject.key()
-        && call.endpoint == first.endpoint
-        && call.method == first.method
-        && call.native_name == first.native_name
-        && arguments(call) == arguments(first)
+/// What makes a call the same call when it is made again: who makes it, where, and all it says but the answers.
+fn binding(call: &Call) -> Binding {
+    let name = call.native_name.as_deref().unwrap_or_default();
+    let arguments = arguments(call).map(|value| value.to_string());
+    Binding::to(&[
+        call.subject.key().as_bytes(),
+        call.endpoint.as_bytes(),
+        call.method.as_str().as_bytes(),
+        name.as_bytes(),
+        arguments.as_deref().unwrap_or_default().as_bytes(),
+    ])
 }
 
 /// By value: a client that makes its call again may write it another way.
@@ -158,9 +174,14 @@ fn arguments(call: &Call) -> Option<serde_json::Value> {
 }
 
 /// One wording for a state that was never given, was given to somebody else, was used, or was given for another call.
-fn unknown() -> Fault {
+fn unknown(why: &dyn std::fmt::Display) -> Fault {
     let outside = "`requestState` names no call of yours that waits for an answer; make the call again without it";
-    Fault::new(Side::Client, FaultKind::InvalidParams, outside, "a call continues one that is not parked here")
+    Fault::new(
+        Side::Client,
+        FaultKind::InvalidParams,
+        outside,
+        format!("a call continues one that is not parked here: {why}"),
+    )
 }
 
 fn full<C: Connection>(parked: &Parked<C>) -> Fault {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cardea_seal::Replica;
 use http::{HeaderMap, Uri};
 
 /// A server behind a URL.
@@ -29,6 +30,8 @@ pub struct HttpSpec {
     pub max_sessions: usize,
     /// The largest message taken from it.
     pub max_message_bytes: usize,
+    /// Who seals the states of calls that wait for an answer.
+    pub replica: Arc<Replica>,
 }
 
 /// A server that is a program, talked to over its standard input and output.
@@ -58,6 +61,8 @@ pub struct ChildSpec {
     pub probe_timeout: Duration,
     /// The largest message taken from it.
     pub max_message_bytes: usize,
+    /// Who seals the states of calls that wait for an answer.
+    pub replica: Arc<Replica>,
 }
 
 /// Who shares a session with a legacy server. A modern server has none: all share one connection.
@@ -100,6 +105,7 @@ impl HttpSpec {
             idle_timeout: Duration::from_secs(600),
             max_sessions: 1024,
             max_message_bytes: MAX_MESSAGE_BYTES,
+            replica: Arc::default(),
         }
     }
 }
@@ -120,6 +126,7 @@ impl ChildSpec {
             start_timeout: Duration::from_secs(60),
             probe_timeout: Duration::from_secs(5),
             max_message_bytes: MAX_MESSAGE_BYTES,
+            replica: Arc::default(),
         }
     }
 }

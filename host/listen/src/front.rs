@@ -9,11 +9,13 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use cardea_chain::{CallId, Client, Credential, Directory};
 use cardea_message::{Envelope, EnvelopeFault, Message, Meta, Method, ParseFault, Version, error};
+use cardea_seal::Ticket;
 use http::header::{CONNECTION, ORIGIN};
 use http::request::Parts;
 use http::uri::Authority;
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
 use http_body::Body;
+use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use tokio::sync::Semaphore;
 use tokio::time::interval;
@@ -25,13 +27,14 @@ use crate::body::{self, Budget, Share};
 use crate::era::{self, Path};
 use crate::gate::{self, Gate};
 use crate::http_sse::Conversations;
+use crate::handover::{About, Handover};
 use crate::outgoing::Tracked;
 use crate::paths::{self, Road};
 use crate::respond::{Answered, Rejection};
 use crate::session::{SESSION_ID, Session, Sessions};
 use crate::visit::Visit;
 use crate::walking::Holds;
-use crate::{Generation, Settings, http_sse, ids, legacy, modern, resource};
+use crate::{Generation, Link, Settings, handover, http_sse, ids, legacy, modern, resource};
 
 /// Header that names the protocol version of a message.
 pub(crate) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
@@ -121,22 +124,33 @@ impl Front {
         let unread = head.version < http::Version::HTTP_2 && !body.is_end_stream();
         let uri = head.uri.clone();
         let about = resource::asked(uri.path());
-        let admitted = match about {
-            Some(_) => self.gate.admit_any_page(&head, exchange.framed_once),
-            None => self.gate.admit(&head, exchange.framed_once),
-        };
+        let handed = handover::received(&head, &self.settings.replica);
+        let is_handed = matches!(handed, Ok(Some(_)));
+        // Who handed it over has judged its host and origin.
+        let admitted = handed.and_then(|authority| match (authority, about) {
+            (Some(authority), _) => Ok(authority),
+            (None, Some(_)) => self.gate.admit_any_page(&head, exchange.framed_once),
+            (None, None) => self.gate.admit(&head, exchange.framed_once),
+        });
         let allowed_origin = origin.filter(|_| admitted.is_ok());
         let mut response = match admitted {
             Ok(authority) => match gate::preflight(&head) {
                 Some(preflight) => preflight,
                 None if let Some(path) = about => self.describe(&head.method, path, &authority),
-                None => match self.receive(head, body, &authority, &id).await {
-                    Ok(received) => {
-                        let answered = self.dispatch(received, exchange.leaving()).await;
-                        let answered = answered.unwrap_or_else(|rejection| told(rejection, &id));
-                        self.pointing(answered, uri.path(), &authority)
+                None => match self.session_elsewhere(&head, is_handed) {
+                    Some((link, ticket)) => {
+                        let passed = self.pass_session(link, &ticket, head, body, &authority, &id).await;
+                        passed.unwrap_or_else(|rejection| closing(told(rejection, &id), unread))
                     }
-                    Err(rejection) => self.pointing(closing(told(rejection, &id), unread), uri.path(), &authority),
+                    None => match self.receive(head, body, &authority, &id).await {
+                        Ok(received) => {
+                            let asked_here = Some(&authority).filter(|_| !is_handed);
+                            let answered = self.dispatch(received, exchange.leaving(), asked_here).await;
+                            let answered = answered.unwrap_or_else(|rejection| told(rejection, &id));
+                            self.pointing(answered, uri.path(), &authority)
+                        }
+                        Err(rejection) => self.pointing(closing(told(rejection, &id), unread), uri.path(), &authority),
+                    },
                 },
             },
             Err(rejection) => closing(told(rejection, &id), unread),
@@ -186,6 +200,49 @@ impl Front {
                 () = shutdown.cancelled() => return,
             }
         }
+    }
+
+    /// The owner of the session an exchange belongs to, if that is another replica and nobody handed the exchange over.
+    fn session_elsewhere(&self, head: &Parts, is_handed: bool) -> Option<(&Link, Ticket)> {
+        let link = self.settings.link.as_ref().filter(|_| !is_handed)?;
+        Some((link, handover::session_elsewhere(&head.headers, &self.settings.replica)?))
+    }
+
+    async fn pass_session(
+        &self,
+        link: &Link,
+        ticket: &Ticket,
+        head: Parts,
+        body: Incoming,
+        authority: &Authority,
+        id: &CallId,
+    ) -> Result<Answered, Box<Rejection>> {
+        let target = handover::target(&head).to_owned();
+        let Parts { method, headers, .. } = head;
+        let body = Either::Left(body);
+        let handover = Handover { method, target: &target, headers, body, authority, id };
+        link.pass(&self.settings.replica, ticket, handover, About::Session).await
+    }
+
+    /// The answer to a call that is made again, of the replica at which it waits; none if that is this one.
+    async fn pass_call(
+        &self,
+        visit: &Visit,
+        posted: &Posted,
+        authority: &Authority,
+    ) -> Option<Result<Answered, Box<Rejection>>> {
+        let link = self.settings.link.as_ref()?;
+        let ticket = handover::call_elsewhere(posted, &self.settings.replica)?;
+        let handover = Handover {
+            method: http::Method::POST,
+            target: &visit.endpoint,
+            headers: HeaderMap::clone(&visit.headers),
+            body: Either::Right(Full::new(posted.text.clone())),
+            authority,
+            id: &visit.id,
+        };
+        let about = About::Call(posted.request_id());
+        Some(link.pass(&self.settings.replica, &ticket, handover, about).await)
     }
 
     /// Path and method, then room 2, and only then the body.
@@ -258,6 +315,7 @@ impl Front {
         self: &Arc<Self>,
         received: Received,
         leaving: &CancellationToken,
+        authority: Option<&Authority>,
     ) -> Result<Answered, Box<Rejection>> {
         let (visit, posted) = match received {
             Received::Post(visit, posted) => (visit, *posted),
@@ -269,7 +327,14 @@ impl Front {
         let header = visit.headers.get(PROTOCOL_VERSION).map(HeaderValue::as_bytes);
         let claimed = posted.envelope.as_ref().ok().and_then(|envelope| envelope.version.as_deref());
         match era::path(header, claimed) {
-            Path::Modern => modern::answer(self, &visit, posted, leaving).await,
+            Path::Modern => {
+                if let Some(authority) = authority
+                    && let Some(passed) = self.pass_call(&visit, &posted, authority).await
+                {
+                    return passed;
+                }
+                modern::answer(self, &visit, posted, leaving).await
+            }
             Path::Legacy => legacy::answer(self, &visit, posted).await,
             Path::Mismatch => {
                 let message = "The header `MCP-Protocol-Version` must name the version that `_meta` names";
@@ -322,6 +387,14 @@ impl Posted {
         let meta = Meta::of(params.as_ref());
         let envelope = Envelope::of(&meta);
         Self { message, meta, envelope, text, share: Arc::new(share) }
+    }
+
+    /// The params of the request, if it is one and has any.
+    pub(crate) fn params(&self) -> Option<Bytes> {
+        match &self.message {
+            Ok(Message::Request(request)) => request.params(),
+            _ => None,
+        }
     }
 
     /// The id of the request, if it is one.

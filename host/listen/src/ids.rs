@@ -24,7 +24,7 @@ pub(crate) fn fresh() -> CallId {
     CallId::new(&*uuid::Uuid::now_v7().hyphenated().encode_lower(&mut buffer))
 }
 
-/// A new session id: 192 random bits. Whoever guesses it still needs the subject's credential.
+/// A new id of a session, for this house: the client gets a sealed ticket to it.
 pub(crate) fn session_id() -> String {
     rand::random::<[u8; 24]>().iter().map(|byte| format!("{byte:02x}")).collect()
 }

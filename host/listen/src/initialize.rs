@@ -14,7 +14,7 @@ use crate::replay::Streams;
 use crate::respond::{self, Answered, Asked, Rejection};
 use crate::session::{Facts, SESSION_ID};
 use crate::visit::Visit;
-use crate::{ids, legacy, walking};
+use crate::{ids, legacy, ticket, walking};
 
 /// What comes of `initialize`.
 pub(crate) enum Greeted {
@@ -39,7 +39,7 @@ pub(crate) async fn open(
         Greeted::Refused(reply, asked) => Ok(respond::reply(*reply, &asked)),
         Greeted::Opened(facts, welcome) => {
             let mut response = respond::json(StatusCode::OK, vec![welcome]);
-            if let Ok(id) = HeaderValue::from_str(&facts.id) {
+            if let Ok(id) = HeaderValue::from_str(&ticket::of_session(&facts.id, visit, &front.settings)) {
                 response.headers_mut().insert(SESSION_ID, id);
             }
             front.sessions.open(*facts, streams, place);

@@ -18,7 +18,7 @@ use crate::respond::{self, Answered, Asked, Rejection};
 use crate::session::{SESSION_ID, Session};
 use crate::visit::Visit;
 use crate::walking::{self, Walking};
-use crate::{batch, gate, initialize, streams};
+use crate::{batch, gate, initialize, streams, ticket};
 
 /// Codes that the SDKs gave the two ways of having no session.
 const NO_SESSION: i64 = -32000;
@@ -153,7 +153,8 @@ fn session(front: &Front, visit: &Visit) -> Result<Arc<Session>, Box<Rejection>>
         let message = "The header `Mcp-Session-Id` is missing; `initialize` gives one";
         return Err(Rejection::new(StatusCode::BAD_REQUEST, NO_SESSION, message));
     };
-    let found = id.to_str().ok().and_then(|id| front.sessions.find(id, &visit.endpoint, &visit.subject.key()));
+    let found = ticket::session(id, visit, &front.settings.replica)
+        .and_then(|id| front.sessions.find(&id, &visit.endpoint, &visit.subject.key()));
     found.ok_or_else(unknown_session)
 }
 

@@ -44,6 +44,8 @@ pub struct Limits {
     pub max_sessions: usize,
     /// How long a session lives without a request.
     pub session_idle: Duration,
+    /// Longest life of a session, however much it is used.
+    pub session_age: Duration,
     /// How long running calls may go on once the listener is told to stop.
     pub drain: Duration,
     /// How long an exchange is silent before an event stream says that it lives.
@@ -83,6 +85,7 @@ impl Default for Limits {
             max_call_timeout: Duration::from_secs(600),
             max_sessions: 10_000,
             session_idle: Duration::from_secs(30 * 60),
+            session_age: Duration::from_secs(7 * 24 * 60 * 60),
             drain: Duration::from_secs(30),
             keep_alive: Duration::from_secs(15),
             prime_after: Duration::from_millis(250),

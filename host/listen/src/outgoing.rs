@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
 
 use crate::activity::Exchange;
 use crate::limits::SMALL;
@@ -18,6 +19,8 @@ pub(crate) enum Outgoing {
     Whole(VecDeque<Bytes>),
     /// An event stream.
     Events(Stoppable),
+    /// What another replica answers, as it comes.
+    Passed(Incoming),
 }
 
 impl Outgoing {
@@ -36,6 +39,7 @@ impl Outgoing {
         match self {
             Self::Whole(pieces) => Some(pieces.iter().map(Bytes::len).sum()),
             Self::Events(_) => None,
+            Self::Passed(body) => body.size_hint().exact().and_then(|exact| usize::try_from(exact).ok()),
         }
     }
 }
@@ -73,6 +77,7 @@ impl Body for Tracked {
         let events = match body {
             Outgoing::Whole(pieces) => return Poll::Ready(pieces.pop_front().map(|piece| Ok(Frame::data(piece)))),
             Outgoing::Events(events) => events,
+            Outgoing::Passed(body) => return Pin::new(body).poll_frame(cx).map_err(io::Error::other),
         };
         let next = events.poll_next(cx);
         if matches!(next, Poll::Ready(Some(Ok(_)))) {
@@ -82,7 +87,11 @@ impl Body for Tracked {
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(&self.body, Outgoing::Whole(pieces) if pieces.is_empty())
+        match &self.body {
+            Outgoing::Whole(pieces) => pieces.is_empty(),
+            Outgoing::Events(_) => false,
+            Outgoing::Passed(body) => body.is_end_stream(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {

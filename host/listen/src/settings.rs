@@ -5,9 +5,10 @@ use std::fmt;
 use std::sync::{Arc, OnceLock, Weak};
 
 use cardea_chain::{Chain, Directory};
+use cardea_seal::Replica;
 
 use crate::front::Front;
-use crate::{Limits, Resource};
+use crate::{Limits, Link, Resource};
 
 /// What holds from the start of a listener to its end.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +26,10 @@ pub struct Settings {
     pub public_url: Option<String>,
     /// What can be read off the listener once it serves.
     pub gauges: Arc<Gauges>,
+    /// Who seals the ids of sessions.
+    pub replica: Arc<Replica>,
+    /// The way to the replicas that share its key; none if there are no others.
+    pub link: Option<Link>,
 }
 
 /// Numbers of a listener, as they are now.

@@ -68,7 +68,8 @@ async fn a_session_lives_from_initialize_to_delete() {
     );
     let session = reply.header("mcp-session-id").unwrap().to_owned();
     assert!(session.len() >= 32 && session.bytes().all(|byte| byte.is_ascii_graphic()));
-    assert_eq!(house.server.last().client.session.as_deref(), Some(session.as_str()));
+    let inside = house.server.last().client.session.as_deref().unwrap().to_owned();
+    assert!(!session.contains(&inside), "servers know the session, and never what the client shows for it");
 
     let mut client =
         Client { conn, headers: format!("Mcp-Session-Id: {session}\r\nMCP-Protocol-Version: 2025-06-18\r\n") };
@@ -85,7 +86,7 @@ async fn a_session_lives_from_initialize_to_delete() {
 
     let delete = format!("DELETE /mcp HTTP/1.1\r\nHost: localhost\r\nMcp-Session-Id: {session}\r\n\r\n");
     assert_eq!(client.conn.exchange(&delete).await.status, 204);
-    assert_eq!(*house.server.ended.lock().unwrap(), [session]);
+    assert_eq!(*house.server.ended.lock().unwrap(), [inside]);
     assert_eq!(client.conn.exchange(&delete).await.status, 404);
     let reply = client.send(&tool(2, "echo")).await;
     assert_eq!((reply.status, reply.code(), reply.json()["id"].as_i64()), (404, -32001, Some(2)));
@@ -237,8 +238,24 @@ async fn a_session_nobody_uses_ends() {
     let house = House::with_limits(Limits { session_idle: Duration::from_millis(60), ..Limits::default() }).await;
     let mut client = Client::open(&house, "2025-11-25").await;
     house.server.session_over.notified().await;
-    assert_eq!(*house.server.ended.lock().unwrap(), [client.session()]);
+    let inside = house.server.last().client.session.as_deref().unwrap().to_owned();
+    assert_eq!(*house.server.ended.lock().unwrap(), [inside]);
     assert_eq!(client.send(&tool(1, "echo")).await.status, 404);
+}
+
+#[tokio::test]
+async fn an_id_whose_time_is_over_or_that_was_touched_leads_nowhere() {
+    let brief = Limits { session_age: Duration::ZERO, ..Limits::default() };
+    let house = House::with_limits(brief).await;
+    let mut client = Client::open(&house, "2025-11-25").await;
+    assert_eq!(client.send(&tool(1, "echo")).await.status, 404);
+
+    let house = House::start().await;
+    let mut client = Client::open(&house, "2025-11-25").await;
+    let session = client.session();
+    client.headers = client.headers.replace(session, &session[..session.len() - 1]);
+    let reply = client.send(&tool(1, "echo")).await;
+    assert_eq!((reply.status, reply.code()), (404, -32001));
 }
 
 #[tokio::test]
