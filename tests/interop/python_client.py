@@ -1,6 +1,7 @@
 """The official Python client in front of the gateway, or of a server itself."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from checks import Report, expect, same
 
 Check = Callable[[Client, "Target"], Awaitable[object]]
 MODES = ("auto", "legacy", "2026-07-28")
+# Where a gateway that a client starts writes its log.
+NOBODY = Path(os.devnull).open("w")
 
 
 class Target:
@@ -50,7 +53,7 @@ def client(target: Target, mode: str, headers: dict[str, str] | None = None) -> 
         return Client(sse_client(target.url), mode=mode, cache=None)
     if target.transport == "stdio":
         program, *arguments = target.command
-        return Client(stdio_client(StdioServerParameters(command=program, args=arguments)), mode=mode, cache=None)
+        return Client(stdio_client(StdioServerParameters(command=program, args=arguments), errlog=NOBODY), mode=mode, cache=None)
     if headers is None:
         return Client(target.url, mode=mode, cache=None)
     return Client(streamable_http_client(target.url, http_client=httpx2.AsyncClient(headers=headers)), mode=mode, cache=None)

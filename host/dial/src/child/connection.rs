@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use crate::ChildSpec;
 use crate::blame::Blame;
 use crate::child::lines::{Line, next_line};
-use crate::child::process::Process;
+use crate::child::process::{Nursery, Process};
 use crate::child::restart::Restart;
 use crate::conversation::{Conversation, Outward};
 use crate::wire::{Connection, Failure, FailureKind, Incoming, Outgoing};
@@ -46,12 +46,17 @@ struct Outbox {
 
 impl ChildConnection {
     /// Starts the program, unless it keeps ending without a word.
-    pub(crate) fn start(spec: &ChildSpec, blame: &Blame, restart: &Arc<Restart>) -> Result<Self, Fault> {
+    pub(crate) fn start(
+        spec: &ChildSpec,
+        blame: &Blame,
+        restart: &Arc<Restart>,
+        nursery: &Nursery,
+    ) -> Result<Self, Fault> {
         if let Some(pause) = restart.pause() {
             let left = pause.as_millis();
             return Err(blame.unreachable(format!("it keeps ending before it answers; the next start is in {left} ms")));
         }
-        let (process, pipes) = Process::start(spec, blame)?;
+        let (process, pipes) = Process::start(spec, blame, nursery)?;
         let (lines, outgoing) = mpsc::channel(OUTBOX);
         let shared = Arc::new(Shared {
             conversation: Conversation::new(Outbox { lines, blame: blame.clone() }, blame),
