@@ -7,20 +7,21 @@ use http_body_util::Full;
 use serde_json::json;
 
 use crate::guard::Guard;
-use crate::{Readiness, Status, look};
+use crate::{Operator, Readiness, Status, look, operate};
 
 /// What is sent.
 pub(crate) type Page = Response<Full<bytes::Bytes>>;
 
 /// Answers a request. Its body, if it has one, is never looked at.
-pub(crate) fn answer(head: &Parts, guard: &Guard, status: &dyn Status) -> Page {
+pub(crate) async fn answer(head: &Parts, guard: &Guard, status: &dyn Status, operator: &dyn Operator) -> Page {
     if let Err((status, why)) = guard.admit(head) {
         return problem(status, why);
     }
-    if head.method != Method::GET {
-        let mut page = problem(StatusCode::METHOD_NOT_ALLOWED, "only GET is served");
-        page.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
+    if let Some(page) = operate::answer(head, guard, operator).await {
         return page;
+    }
+    if head.method != Method::GET {
+        return not_allowed(&Method::GET);
     }
     match head.uri.path() {
         "/livez" => page(StatusCode::OK, "text/plain; charset=utf-8", "ok\n".to_owned()),
@@ -38,19 +39,32 @@ fn looked(head: &Parts, guard: &Guard, status: &dyn Status) -> Page {
 }
 
 fn nowhere() -> Page {
-    problem(StatusCode::NOT_FOUND, "served are /livez, /readyz, /status, /metrics, /v1/calls and /v1/calls/<id>")
-}
-
-fn unauthorized() -> Page {
-    let mut page = problem(StatusCode::UNAUTHORIZED, "a bearer token is needed");
-    page.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    page
+    problem(
+        StatusCode::NOT_FOUND,
+        "served are /livez, /readyz, /status, /metrics, /v1/calls, /v1/calls/<id>, /v1/generations, /v1/reload and /v1/rollback",
+    )
 }
 
 /// Probes carry no token and get their yes or no; which server is down is for the operator.
 fn readiness(readiness: Readiness, trusted: bool) -> Page {
     let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     if trusted { json_page(status, &json!(readiness)) } else { json_page(status, &json!({ "ready": readiness.ready })) }
+}
+
+/// The path takes another method.
+pub(crate) fn not_allowed(served: &Method) -> Page {
+    let mut page = problem(StatusCode::METHOD_NOT_ALLOWED, &format!("only {served} is served here"));
+    if let Ok(served) = HeaderValue::from_str(served.as_str()) {
+        page.headers_mut().insert(ALLOW, served);
+    }
+    page
+}
+
+/// The token is missing, or it is not the right one.
+pub(crate) fn unauthorized() -> Page {
+    let mut page = problem(StatusCode::UNAUTHORIZED, "a bearer token is needed");
+    page.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    page
 }
 
 pub(crate) fn problem(status: StatusCode, why: &str) -> Page {

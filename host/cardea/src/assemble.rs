@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cardea_chain::{Chain, Directory, Endpoint, OnError, Placed, Role, Stage};
-use cardea_config::{Isolation as IsolationPlan, OnError as OnErrorPlan, Plan, Problem, Report, ServerPlan, StagePlan};
+use cardea_config::{
+    Isolation as IsolationPlan, OnError as OnErrorPlan, Plan, Problem, Report, ServerPlan, Source, StagePlan,
+};
 use cardea_listen::Generation;
 use cardea_plugin::{
     Capabilities, ConfigProblem, Engine, Inspection, Isolation, Limits, LoadError, StageSpec, WasmStage,
@@ -35,6 +37,8 @@ pub(crate) struct Built {
     pub(crate) generation: Arc<Generation>,
     /// What the manifest meant.
     pub(crate) plan: Plan,
+    /// How that was written.
+    pub(crate) source: Source,
     /// The stages, in manifest order.
     pub(crate) stages: Vec<LoadedStage>,
     /// The servers, for readiness.
@@ -51,12 +55,51 @@ pub(crate) struct LoadedStage {
     pub(crate) stage: Arc<WasmStage>,
 }
 
+/// A generation that no longer serves and may again: all of it but its servers, whose processes and sessions are not kept
+/// open for what may never be.
+pub(crate) struct Kept {
+    /// What the manifest meant.
+    pub(crate) plan: Plan,
+    /// How that was written.
+    pub(crate) source: Source,
+    /// The stages, in manifest order.
+    pub(crate) stages: Vec<LoadedStage>,
+    /// The chain that is made of them.
+    pub(crate) chain: Arc<Chain>,
+}
+
 impl Built {
+    /// Its number.
+    pub(crate) fn number(&self) -> u64 {
+        self.generation.number
+    }
+
+    /// What of it could serve again.
+    pub(crate) fn keep(&self) -> Kept {
+        let (plan, source, stages) = (self.plan.clone(), self.source.clone(), self.stages.clone());
+        Kept { plan, source, stages, chain: Arc::clone(&self.generation.chain) }
+    }
+
     /// Ends every session and process of the servers, and waits until none is left.
     pub(crate) async fn close(&self) {
         let upstreams = self.endpoints.iter().flat_map(|server| server.iter());
         join_all(upstreams.map(|endpoint| endpoint.upstream.close())).await;
     }
+}
+
+impl Kept {
+    /// The generation as it was. Servers that the one that serves now has too keep their connections.
+    pub(crate) fn revive(&self, present: &Built) -> Result<Built, Report> {
+        let Self { plan, source, stages, chain } = self;
+        completed(plan, source, stages.clone(), Arc::clone(chain), Some(present))
+    }
+}
+
+/// The plugins of a manifest, read and looked at, and what was wrong on the way.
+pub(crate) struct Examination {
+    /// Those that can be read and are plugins.
+    pub(crate) stages: Vec<Examined>,
+    report: Report,
 }
 
 /// A plugin that was read and looked at, not yet loaded.
@@ -75,44 +118,81 @@ impl Examined {
     }
 }
 
-/// Builds a generation beside the one that serves. Every problem is in the report; nothing that serves is touched.
+/// Reads the plugins of a manifest and looks at them, off the threads that serve: there can be many, and large ones.
+pub(crate) async fn examine(plan: &Plan) -> Examination {
+    let plan = plan.clone();
+    let looked = tokio::task::spawn_blocking(move || {
+        let mut report = Report::default();
+        let stages: Vec<_> = plan.stages.iter().filter_map(|stage| examine_one(stage, &mut report)).collect();
+        check::rules(&plan, &stages, &mut report);
+        Examination { stages, report }
+    });
+    looked.await.unwrap_or_else(|stopped| {
+        let problem = Problem::new(0..0, format!("the plugins could not be looked at: {stopped}"), "");
+        Examination { stages: Vec::new(), report: Report { problems: vec![problem] } }
+    })
+}
+
+/// Builds the first generation.
+pub(crate) async fn first(parts: &Parts, manifest: &Manifest) -> Result<Built, Report> {
+    let examination = examine(&manifest.plan).await;
+    assemble(parts, manifest, examination, 1, None, &[]).await
+}
+
+/// Builds a generation beside the one that serves now, if there is one. A stage that is the same as one of `running` keeps its
+/// pool, a server that is the same as one of `present` its connections. Every problem is in the report; nothing that serves is
+/// touched.
 pub(crate) async fn assemble(
     parts: &Parts,
     manifest: &Manifest,
+    examination: Examination,
     number: u64,
-    previous: Option<&Built>,
+    present: Option<&Built>,
+    running: &[LoadedStage],
 ) -> Result<Built, Report> {
-    let plan = &manifest.plan;
-    let mut report = Report::default();
-    let examined = examine(plan, &mut report);
-    check::rules(plan, &examined, &mut report);
-    let stages = load(parts, examined, number, previous, &mut report).await;
+    let Examination { stages: examined, mut report } = examination;
+    let stages = load(parts, examined, number, running, &mut report).await;
     if !report.is_empty() {
         return Err(report);
     }
-    let endpoints = endpoints(plan, previous, &mut report);
-    let registry = registry(plan, &endpoints, &mut report);
-    let (Some(registry), true) = (registry, report.is_empty()) else { return Err(report) };
     let placed = stages.iter().map(placed).collect();
     let chain = Chain::new(placed, number, Arc::clone(&parts.recorder)).watched_by(Arc::clone(&parts.watch) as _);
-    let directories = directories(plan, &registry);
-    let generation = Generation { number, chain: Arc::new(chain), endpoints: directories };
-    Ok(Built { generation: Arc::new(generation), plan: plan.clone(), stages, registry, endpoints })
+    completed(&manifest.plan, &manifest.source, stages, Arc::new(chain), present)
 }
 
-fn examine(plan: &Plan, report: &mut Report) -> Vec<Examined> {
-    let mut examined = Vec::new();
-    for stage in &plan.stages {
-        let at = || stage.spans.of("plugin");
-        match source::read(&stage.plugin) {
-            Err(sentence) => report.push(Problem::new(at(), sentence, "not readable")),
-            Ok(component) => match Engine::inspect(&component) {
-                Err(error) => report.problems.extend(problems(stage, &error)),
-                Ok(inspection) => examined.push(Examined { plan: stage.clone(), inspection, component }),
-            },
+/// Puts the servers behind a chain.
+fn completed(
+    plan: &Plan,
+    source: &Source,
+    stages: Vec<LoadedStage>,
+    chain: Arc<Chain>,
+    present: Option<&Built>,
+) -> Result<Built, Report> {
+    let mut report = Report::default();
+    let endpoints = endpoints(plan, present, &mut report);
+    let registry = registry(plan, &endpoints, &mut report);
+    let (Some(registry), true) = (registry, report.is_empty()) else { return Err(report) };
+    let endpoints_at = directories(plan, &registry);
+    let generation = Generation { number: chain.generation(), chain, endpoints: endpoints_at };
+    let (plan, source) = (plan.clone(), source.clone());
+    Ok(Built { generation: Arc::new(generation), plan, source, stages, registry, endpoints })
+}
+
+fn examine_one(stage: &StagePlan, report: &mut Report) -> Option<Examined> {
+    let component = match source::read(&stage.plugin) {
+        Ok(component) => component,
+        Err(sentence) => {
+            report.push(Problem::new(stage.spans.of("plugin"), sentence, "not readable"));
+            return None;
+        }
+    };
+    match Engine::inspect(&component) {
+        Ok(inspection) => Some(Examined { plan: stage.clone(), inspection, component }),
+        Err(error) => {
+            report.problems.extend(problems(stage, &error));
+            None
         }
     }
-    examined
 }
 
 /// Loads every stage, so that one report names all that fail; a stage that did not change keeps its pool.
@@ -120,16 +200,14 @@ async fn load(
     parts: &Parts,
     examined: Vec<Examined>,
     number: u64,
-    previous: Option<&Built>,
+    running: &[LoadedStage],
     report: &mut Report,
 ) -> Vec<LoadedStage> {
     let mut stages = Vec::new();
     for Examined { plan, inspection, component } in examined {
-        let unchanged = previous.and_then(|built| {
-            built.stages.iter().find(|old| old.plan == plan && old.stage.inspection().digest == inspection.digest)
-        });
-        if let Some(old) = unchanged {
-            stages.push(LoadedStage { plan, stage: Arc::clone(&old.stage) });
+        let same = |old: &&LoadedStage| old.plan.runs_as(&plan) && old.stage.inspection().digest == inspection.digest;
+        if let Some(old) = running.iter().find(same) {
+            stages.push(LoadedStage { stage: Arc::clone(&old.stage), plan });
             continue;
         }
         let egress = plan.grants.http.as_ref().and_then(|_| parts.egress());
@@ -190,9 +268,9 @@ fn placed(loaded: &LoadedStage) -> Placed {
 }
 
 /// A server that did not change keeps its connections, sessions and processes.
-fn endpoints(plan: &Plan, previous: Option<&Built>, report: &mut Report) -> Endpoints {
+fn endpoints(plan: &Plan, present: Option<&Built>, report: &mut Report) -> Endpoints {
     let kept = |server: &ServerPlan| {
-        let built = previous
+        let built = present
             .filter(|built| built.plan.listen.limits.max_message_bytes == plan.listen.limits.max_message_bytes)?;
         let position = built.plan.servers.iter().position(|old| old == server)?;
         built.endpoints.get(position).map(Arc::clone)

@@ -17,7 +17,7 @@ pub(crate) fn run(path: &Path) -> Result<(), Failure> {
     let runtime = crate::serve::runtime()?;
     runtime.block_on(async {
         let parts = Parts::for_trial(&manifest)?;
-        let built = assemble::assemble(&parts, &manifest, 1, None).await.map_err(|report| manifest.wrong(&report))?;
+        let built = assemble::first(&parts, &manifest).await.map_err(|report| manifest.wrong(&report))?;
         let (servers, stages) = (manifest.plan.servers.len(), built.stages.len());
         log::print(&format!("{}: ok, {servers} servers, {stages} stages", path.display()))
     })

@@ -1,7 +1,6 @@
 //! What outlives a reload: the wasm engine, the state, the journal, and the generation that serves now.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::SystemTime;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use cardea_chain::{Record, Recorder};
@@ -16,6 +15,7 @@ use futures_util::future::BoxFuture;
 use crate::Failure;
 use crate::assemble::Built;
 use crate::manifest::Manifest;
+use crate::reload::{History, Inbox};
 
 /// The long-lived parts that every generation is built on.
 pub(crate) struct Parts {
@@ -36,7 +36,8 @@ impl Parts {
     /// Opens what the gateway keeps under its data directory.
     pub(crate) fn open(manifest: &Manifest, recorder: Arc<dyn Recorder>) -> Result<Self, Failure> {
         let cache_dir = Some(manifest.data().join("code"));
-        let engine = Engine::new(EngineSettings { cache_dir, ..EngineSettings::default() })
+        let binary = std::env::current_exe().ok();
+        let engine = Engine::new(EngineSettings { cache_dir, binary, ..EngineSettings::default() })
             .map_err(|error| Failure::unavailable(format!("cannot start the wasm engine: {error}")))?;
         // Without an admin listener nobody could ask for what is kept.
         let admin = manifest.plan.admin.as_ref();
@@ -99,17 +100,11 @@ pub(crate) struct Gateway {
     pub(crate) journal: Arc<Journal>,
     /// What serves now, as the listener sees it.
     pub(crate) serving: Arc<ArcSwap<Generation>>,
+    /// What is asked of the reconciler.
+    pub(crate) inbox: Inbox,
+    /// What it has done.
+    pub(crate) history: History,
     built: ArcSwap<Built>,
-    last: Mutex<Reload>,
-}
-
-/// How the last attempt to change generations ended.
-#[derive(Clone, Debug)]
-pub(crate) struct Reload {
-    /// When.
-    pub(crate) at: SystemTime,
-    /// The report of what was wrong, if it failed.
-    pub(crate) problem: Option<String>,
 }
 
 impl Gateway {
@@ -119,8 +114,9 @@ impl Gateway {
             parts,
             journal,
             serving: Arc::new(ArcSwap::new(Arc::clone(&first.generation))),
+            inbox: Inbox::default(),
+            history: History::begin(&first),
             built: ArcSwap::from_pointee(first),
-            last: Mutex::new(Reload { at: SystemTime::now(), problem: None }),
         }
     }
 
@@ -130,23 +126,8 @@ impl Gateway {
     }
 
     /// Swaps the generation. Calls under way keep theirs; what the new one no longer uses ends with its last call.
-    pub(crate) fn publish(&self, next: Built) {
+    pub(crate) fn publish(&self, next: Arc<Built>) {
         self.serving.store(Arc::clone(&next.generation));
-        self.built.store(Arc::new(next));
-        self.note(None);
-    }
-
-    /// Notes that a change was refused; the present generation goes on.
-    pub(crate) fn refused(&self, problem: String) {
-        self.note(Some(problem));
-    }
-
-    /// How the last attempt ended.
-    pub(crate) fn last_reload(&self) -> Reload {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn note(&self, problem: Option<String>) {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Reload { at: SystemTime::now(), problem };
+        self.built.store(next);
     }
 }

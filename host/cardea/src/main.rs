@@ -2,12 +2,15 @@
 
 mod assemble;
 mod check;
+mod control;
 mod deliver;
+mod explain;
 mod gateway;
 mod inspect;
 mod log;
 mod manifest;
 mod metrics;
+mod operate;
 mod plan;
 mod reload;
 mod serve;
@@ -21,6 +24,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::control::Wish;
 
 /// A call makes many small allocations on one thread and frees some on another. glibc spends a quarter of the gateway's
 /// own time on them; mimalloc is as fast and keeps more memory after a burst (docs/decisions/0007).
@@ -43,9 +48,20 @@ enum Command {
     Check(ManifestArguments),
     /// Show what a reload would change, compared with what was last served.
     Plan(ManifestArguments),
+    /// Let the gateway that runs read its manifest again, now.
+    Reload(ControlArguments),
+    /// Show what the gateway that runs serves, and what it served before.
+    Generations(ControlArguments),
+    /// Let the gateway that runs serve again what it served before.
+    Rollback(ControlArguments),
+    /// Show what became of a call, stage by stage; without an id, which calls ended last.
+    Explain(ExplainArguments),
     /// Look at plugins.
     #[command(subcommand)]
     Plugin(PluginCommand),
+    /// Compile the standard plugins and leave the code beside this binary: the last step of its build.
+    #[command(hide = true)]
+    Precompile,
     /// Print the JSON Schema of the manifest.
     Schema,
     /// Print the reference page of the manifest.
@@ -60,6 +76,30 @@ struct ManifestArguments {
     /// The manifest.
     #[arg(long, short, default_value = "cardea.toml")]
     manifest: PathBuf,
+}
+
+#[derive(clap::Args)]
+struct ControlArguments {
+    /// The manifest of the gateway; its `[admin]` says where it is reached.
+    #[arg(long, short, default_value = "cardea.toml")]
+    manifest: PathBuf,
+    /// Print what the gateway answers, as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(clap::Args)]
+struct ExplainArguments {
+    /// The call's id: the client has it as the header `x-request-id`, the log and the journal have it too.
+    id: Option<String>,
+    #[command(flatten)]
+    manifest: ManifestArguments,
+    /// Without an id: how many calls are shown.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    limit: u16,
+    /// Print what the admin API says, as it says it.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Subcommand)]
@@ -78,8 +118,13 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => serve::run(&arguments.manifest),
         Command::Check(arguments) => check::run(&arguments.manifest),
         Command::Plan(arguments) => plan::run(&arguments.manifest),
+        Command::Reload(arguments) => control::run(&arguments.manifest, arguments.json, Wish::Reload),
+        Command::Generations(arguments) => control::run(&arguments.manifest, arguments.json, Wish::Generations),
+        Command::Rollback(arguments) => control::run(&arguments.manifest, arguments.json, Wish::RollBack),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Plugin(PluginCommand::Inspect { plugin }) => inspect::run(&plugin),
         Command::Plugin(PluginCommand::List) => inspect::list(),
+        Command::Precompile => standard::precompile(),
         Command::Schema => log::print(&format!("{:#}", cardea_config::schema())),
         Command::ManifestReference => log::print(&cardea_config::reference()),
         Command::Version => log::print(concat!("cardea ", env!("CARGO_PKG_VERSION"))),

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::gateway::{Gateway, Parts, open_journal};
 use crate::manifest::Manifest;
-use crate::{Failure, assemble, deliver, log, plan, reload, status};
+use crate::{Failure, assemble, control, deliver, log, operate, plan, reload, status};
 
 /// Serves until a signal says to stop.
 pub(crate) fn run(path: &Path) -> Result<(), Failure> {
@@ -32,7 +32,7 @@ pub(crate) fn runtime() -> Result<Runtime, Failure> {
 async fn serve(path: PathBuf, manifest: Manifest) -> Result<(), Failure> {
     let journal = open_journal(&manifest)?;
     let parts = Parts::open(&manifest, Arc::clone(&journal) as Arc<dyn cardea_chain::Recorder>)?;
-    let first = assemble::assemble(&parts, &manifest, 1, None).await.map_err(|report| manifest.wrong(&report))?;
+    let first = assemble::first(&parts, &manifest).await.map_err(|report| manifest.wrong(&report))?;
     let listen = &manifest.plan.listen;
     let certificate = certificate(listen)?;
     let bound = cardea_listen::bind(listen.address).await.map_err(|error| taken("[listen]", listen.address, &error))?;
@@ -47,14 +47,14 @@ async fn serve(path: PathBuf, manifest: Manifest) -> Result<(), Failure> {
     let signals =
         Signals::listen().map_err(|error| Failure::unavailable(format!("cannot listen for signals: {error}")))?;
     announce(bound.address(), certificate.is_some(), admin.as_ref().map(cardea_admin::Bound::address), &gateway);
-    plan::remember(&manifest);
+    plan::remember(&manifest.plan, &manifest.source);
+    control::remember(&manifest.plan, admin.as_ref().map(cardea_admin::Bound::address));
 
     let mut tasks = tokio::task::JoinSet::new();
     if let Some(admin) = admin {
-        tasks.spawn(admin.serve(status::of(&gateway), shutdown.clone()));
+        tasks.spawn(admin.serve(status::of(&gateway), operate::of(&gateway), shutdown.clone()));
     }
-    let follow = reload::follow(path, Arc::clone(&gateway), certificate.clone(), signals.hangup, shutdown.clone());
-    tasks.spawn(follow);
+    reload::follow(path, Arc::clone(&gateway), certificate.clone(), signals.hangup, shutdown.clone(), &mut tasks);
     tasks.spawn(deliver::follow(Arc::clone(&gateway), manifest.data().to_path_buf(), shutdown.clone()));
     tasks.spawn(stop_on_signal(signals.terminate, signals.interrupt, shutdown.clone()));
     let gauges = Arc::clone(&gateway.parts.gauges);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use crate::record::Trail;
+use crate::under_way::UnderWay;
 use crate::{
     Call, CallId, Credential, Fault, FaultKind, Finding, Hook, HookFault, HookFaultKind, Matcher, Observer, Recorder,
     Refusal, RefusalKind, Reply, Role, Side, Stage, Step, Subject,
@@ -16,6 +17,7 @@ pub struct Chain {
     pub(crate) generation: u64,
     pub(crate) recorder: Option<Arc<dyn Recorder>>,
     pub(crate) observer: Option<Arc<dyn Observer>>,
+    pub(crate) under_way: UnderWay,
 }
 
 /// A stage with the manifest's word on when it is asked and what its failure means.
@@ -54,7 +56,8 @@ impl Chain {
     /// A chain of stages in manifest order. `recorder` is used only if one of them holds the journal grant.
     pub fn new(stages: Vec<Placed>, generation: u64, recorder: Arc<dyn Recorder>) -> Self {
         let keeps_journal = stages.iter().any(|placed| placed.stage.keeps_journal());
-        Self { stages, generation, recorder: keeps_journal.then_some(recorder), observer: None }
+        let (recorder, under_way) = (keeps_journal.then_some(recorder), UnderWay::default());
+        Self { stages, generation, recorder, observer: None, under_way }
     }
 
     /// The same chain, watched.
@@ -76,6 +79,21 @@ impl Chain {
     /// Its stages, in manifest order.
     pub fn stages(&self) -> &[Placed] {
         &self.stages
+    }
+
+    /// Calls that walk it at the moment. Subscriptions are not counted.
+    pub fn calls_under_way(&self) -> u64 {
+        self.under_way.count()
+    }
+
+    /// Calls that have begun to walk it.
+    pub fn calls_begun(&self) -> u64 {
+        self.under_way.begun()
+    }
+
+    /// Ends every call that walks it, with a fault that says why. Subscriptions go on.
+    pub fn end_calls(&self) {
+        self.under_way.cut();
     }
 
     /// Room 2: the first authenticator of the endpoint that recognises the credential names the subject. A trap refuses,

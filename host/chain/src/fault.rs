@@ -51,6 +51,8 @@ pub enum FaultKind {
     TooLarge,
     /// The client cancelled.
     Cancelled,
+    /// The generation it began with is older than the house keeps.
+    Superseded,
     /// A stage failed, and its failure refuses the call.
     StageFailed,
     /// Anything else: a bug of ours.
@@ -98,6 +100,7 @@ impl Fault {
             FaultKind::Overloaded => "overloaded",
             FaultKind::TooLarge => "too-large",
             FaultKind::Cancelled => "cancelled",
+            FaultKind::Superseded => "superseded",
             FaultKind::StageFailed => "stage-failed",
             FaultKind::Internal => "internal",
         }

@@ -24,6 +24,7 @@ mod stage;
 mod step;
 mod subject;
 mod trace;
+mod under_way;
 mod upstream;
 mod walk;
 mod wording;

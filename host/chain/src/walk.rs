@@ -32,7 +32,19 @@ impl Chain {
             aside: Vec::new(),
             judge_again: false,
         };
-        let reply = walk.through().await;
+        let place = (walk.call.method != Method::SUBSCRIPTIONS_LISTEN).then(|| self.under_way.enter());
+        let cut = async {
+            match &place {
+                Some(place) => place.cut_off().await,
+                None => std::future::pending().await,
+            }
+        };
+        // The walk first: nearly all of them end before anybody says a word.
+        let reply = tokio::select! {
+            biased;
+            reply = walk.through() => reply,
+            () = cut => superseded(self.generation).into(),
+        };
         let Walk { trail, held, .. } = walk;
         trail.finish(&reply).await;
         // What stages took for the length of the call goes back only now, after the record.
@@ -362,6 +374,15 @@ enum Inward {
     Passed,
     /// With the number of stages before the one that stopped it.
     Stopped(Reply, usize),
+}
+
+fn superseded(generation: u64) -> Fault {
+    Fault::new(
+        Side::House,
+        FaultKind::Superseded,
+        "The gateway's rules have changed too often since the call began; try again",
+        format!("its generation, {generation}, is older than those that are kept"),
+    )
 }
 
 fn ended_early(whom: &str) -> Fault {

@@ -30,6 +30,8 @@ pub struct PlanDiff {
     pub reordered: bool,
     /// Whether the reason for passing without rights changed.
     pub open: bool,
+    /// How a changed manifest is to prove itself, if that changed: its keys.
+    pub reload: Vec<String>,
     /// Keys that changed and take effect only when the gateway starts anew.
     pub restart: Vec<String>,
 }
@@ -38,7 +40,8 @@ impl PlanDiff {
     /// True if the plans mean the same.
     pub fn is_empty(&self) -> bool {
         let kept = |items: &[(String, Change)]| items.iter().all(|(_, change)| *change == Change::Kept);
-        kept(&self.servers) && kept(&self.stages) && !self.reordered && !self.open && self.restart.is_empty()
+        let same = !self.reordered && !self.open && self.reload.is_empty() && self.restart.is_empty();
+        kept(&self.servers) && kept(&self.stages) && same
     }
 }
 
@@ -53,6 +56,7 @@ pub fn diff(old: &Plan, new: &Plan) -> PlanDiff {
         stages: items(&old.stages, &new.stages, |stage| &stage.name, stage),
         reordered: shared(old, new) != shared(new, old),
         open: old.open != new.open,
+        reload: old.reload.changed(&new.reload),
         restart: restart(old, new),
     }
 }
@@ -69,6 +73,9 @@ impl fmt::Display for PlanDiff {
         }
         if self.open {
             writeln!(f, "~ open")?;
+        }
+        if !self.reload.is_empty() {
+            writeln!(f, "~ reload: {}", self.reload.join(", "))?;
         }
         for key in &self.restart {
             writeln!(f, "! {key}: takes effect when the gateway starts anew")?;

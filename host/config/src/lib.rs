@@ -32,7 +32,7 @@ mod units;
 
 pub use cardea_grant::{Grants, Secret};
 pub use diff::{Change, PlanDiff, diff};
-pub use manifest::{Isolation, Limits, Log, LogFormat, LogLevel, OnError, Protocol, SessionScope};
+pub use manifest::{Isolation, Limits, Log, LogFormat, LogLevel, OnError, Protocol, Reload, SessionScope};
 pub use names::PluginSource;
 pub use plan::{
     AdminPlan, AllowedOrigins, ChildPlan, EndpointPlan, HttpPlan, ListenPlan, MatchPlan, Plan, ServerPlan, StagePlan,

@@ -29,6 +29,8 @@ section! {
         admin: Admin = {};
         /// What the gateway writes to its standard error.
         log: Log = {};
+        /// How a changed manifest proves itself after it was taken in.
+        reload: Reload = {};
         /// An MCP server behind the gateway; one `[[server]]` for each. It has exactly one of `command`, `url` and
         /// `[[server.endpoint]]`.
         server: Vec<Server> = [];
@@ -122,6 +124,18 @@ section! {
         format: LogFormat = "auto";
         /// The least important line that is written.
         level: LogLevel = "info";
+    }
+}
+
+section! {
+    /// How a changed manifest proves itself after it was taken in: the stages that are new with it are on probation. If one of
+    /// them fails in more than 1 % of its calls, takes three times as long as the one before it, or fails so often that it is
+    /// left alone, what served before serves again.
+    pub struct Reload {
+        /// Longest time on probation; `0s` for none.
+        probation: Duration = "60s", within "0s" to "1h";
+        /// Calls after which probation is over, if that is sooner.
+        probation_calls: usize = 1000, within 1 to 1_000_000;
     }
 }
 

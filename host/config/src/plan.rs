@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::manifest::{Log, Manifest};
+use crate::manifest::{Log, Manifest, Reload};
 use crate::reader::Reader;
 use crate::spans::Spans;
 
@@ -28,6 +28,8 @@ pub struct Plan {
     pub admin: Option<AdminPlan>,
     /// What is logged.
     pub log: Log,
+    /// How a changed manifest proves itself.
+    pub reload: Reload,
     /// The servers, in the order of the manifest; their names differ.
     pub servers: Vec<ServerPlan>,
     /// The stages, in the order calls pass through them; their names differ.
@@ -54,6 +56,7 @@ pub(crate) fn build(manifest: Manifest, reader: &mut Reader<'_>) -> Option<Plan>
         listen: listen?,
         admin: admin?,
         log: manifest.log,
+        reload: manifest.reload,
         servers: servers?,
         stages: stages?,
         spans: manifest.spans,

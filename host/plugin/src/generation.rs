@@ -141,6 +141,12 @@ impl WasmStage {
         }
     }
 
+    /// Keeps at most so many idle instances from now on: all there is use for (`usize::MAX`) while it serves, one while it may
+    /// be needed again at once, none while it only ends what has begun. Those who still call get instances of their own.
+    pub fn keep_warm(&self, most: usize) {
+        self.pool.keep_warm(most);
+    }
+
     /// The numbers the plugin gives the operator, by name.
     pub fn metrics(&self) -> BTreeMap<String, Metric> {
         self.facts.metrics.all()

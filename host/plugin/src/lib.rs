@@ -33,6 +33,7 @@ mod outgoing;
 mod output;
 mod pool;
 mod schema;
+mod shipped;
 mod spec;
 mod stats;
 mod ticker;

@@ -1,7 +1,7 @@
 //! The started instances of one stage: the one used last is used next, there is a bound on how many are in use, and one more
 //! than are needed is kept warm, so that callers rarely wait for a start.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -29,6 +29,8 @@ pub(crate) struct Pool {
     /// In the order they came back, so the first is the one that has been idle for longest.
     idle: Mutex<Vec<Idle>>,
     most: usize,
+    /// Idle instances that are kept, whatever the use.
+    kept: AtomicUsize,
     places: Semaphore,
     refilling: AtomicBool,
     counters: Counters,
@@ -59,6 +61,7 @@ impl Pool {
             isolation,
             idle: Mutex::default(),
             most: concurrency,
+            kept: AtomicUsize::new(usize::MAX),
             places: Semaphore::new(concurrency),
             refilling: AtomicBool::new(false),
             counters: Counters::default(),
@@ -149,6 +152,17 @@ impl Pool {
         self.put(Idle::new(instance));
     }
 
+    /// Keeps at most so many idle instances from now on.
+    pub(crate) fn keep_warm(&self, most: usize) {
+        self.kept.store(most, Ordering::Relaxed);
+        let surplus = {
+            let mut idle = self.idle();
+            let surplus = idle.len().saturating_sub(most);
+            idle.drain(..surplus).collect::<Vec<_>>()
+        };
+        drop(surplus);
+    }
+
     pub(crate) fn stats(&self) -> PoolStats {
         let counters = &self.counters;
         PoolStats {
@@ -176,7 +190,7 @@ impl Pool {
     async fn fill(self: Arc<Self>) {
         loop {
             let idle = self.idle().len();
-            if idle >= self.spares().max(1) {
+            if idle >= self.spares().max(1).min(self.kept()) {
                 break;
             }
             match self.start().await {
@@ -192,10 +206,15 @@ impl Pool {
     /// than are in use at once, once that has been more than one: whose calls come one by one needs no second instance.
     fn spares(&self) -> usize {
         let in_use = self.in_use();
-        match self.isolation {
+        let spares = match self.isolation {
             Isolation::Call => in_use,
             Isolation::Shared => usize::from((2..self.most).contains(&in_use)),
-        }
+        };
+        spares.min(self.kept())
+    }
+
+    fn kept(&self) -> usize {
+        self.kept.load(Ordering::Relaxed)
     }
 
     fn in_use(&self) -> usize {
@@ -221,7 +240,7 @@ impl Pool {
     /// More warm instances than can be used at a time are not kept: replacements can overlap.
     fn put(&self, fresh: Idle) {
         let mut idle = self.idle();
-        if idle.len() < self.most {
+        if idle.len() < self.most.min(self.kept()) {
             idle.push(fresh);
         }
     }

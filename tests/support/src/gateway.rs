@@ -156,7 +156,8 @@ fn serving(line: &str) -> Option<(SocketAddr, Option<SocketAddr>)> {
 fn reloaded(line: &str) -> Option<String> {
     let line: Value = serde_json::from_str(line).ok()?;
     let message = line.get("message")?.as_str()?;
-    let is_end = message == "generation published" || message.starts_with("reload refused");
+    let ends = ["generation published", "nothing changed", "reload refused"];
+    let is_end = ends.iter().any(|end| message.starts_with(end));
     is_end.then(|| message.to_owned())
 }
 

@@ -49,6 +49,16 @@ pub struct StagePlan {
 }
 
 impl StagePlan {
+    /// Whether what was loaded for the one serves for the other too, if the plugin's bytes are the same: they differ at most in
+    /// which calls pass through it, and in what its failure means.
+    pub fn runs_as(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.grants == other.grants
+            && self.config == other.config
+            && (self.isolation, self.concurrency) == (other.isolation, other.concurrency)
+            && (self.memory, self.cpu_budget, self.wall_budget) == (other.memory, other.cpu_budget, other.wall_budget)
+    }
+
     /// Where the part of `config` under a JSON pointer was written. A part that is not there is sought where the nearest one
     /// around it was written, and a config that was not written stands where the stage stands.
     pub fn config_span(&self, pointer: &str) -> Range<usize> {

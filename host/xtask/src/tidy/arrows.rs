@@ -47,7 +47,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 const FOLDERS: &[(&str, &[&str])] = &[
     ("plugins", &["cardea-sdk"]),
     ("tests/guests", &["cardea-sdk"]),
-    ("tests", &["cardea-message", "cardea-chain", "cardea-plugin"]),
+    ("tests", &["cardea-message", "cardea-chain", "cardea-observe", "cardea-state", "cardea-plugin", "cardea-hotpath"]),
     ("examples", &[]),
 ];
 
