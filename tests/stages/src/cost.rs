@@ -7,9 +7,9 @@ use cardea_hotpath::call;
 use cardea_plugin::{Isolation, WasmStage};
 use serde_json::json;
 
+use crate::Outcome;
 use crate::figure::{micros, tell};
 use crate::house::{House, chain};
-use crate::{Outcome, house};
 
 const STAGES: usize = 8;
 
@@ -31,7 +31,7 @@ pub(crate) async fn measure(house: &House) -> Outcome {
         for _ in 0..STAGES {
             stages.push(house.measured(json!({ "reads": 3 }), isolation).await?);
         }
-        let chain = house::chain(&stages);
+        let chain = chain(&stages);
         let walked = micros(async || walks(&chain, &call).await).await?;
         tell(name, walked - bare, "us");
         if isolation == Isolation::Shared {
