@@ -62,7 +62,7 @@ fn place(plan: &Plan) -> PathBuf {
 }
 
 /// The way to the admin listener.
-struct Door {
+pub(crate) struct Door {
     address: SocketAddr,
     token: Option<String>,
 }
@@ -70,7 +70,7 @@ struct Door {
 impl Door {
     /// As the manifest says, or, if it cannot be used at the moment, as the one that serves said: a manifest that is broken is
     /// no reason for not going back.
-    fn of(path: &Path) -> Result<Self, Failure> {
+    pub(crate) fn of(path: &Path) -> Result<Self, Failure> {
         let manifest = match Manifest::read(path) {
             Ok(manifest) => manifest,
             Err(unusable) => plan::served_beside(path).ok_or_else(|| Failure::from(unusable))?,
@@ -108,7 +108,8 @@ impl Door {
         }
     }
 
-    async fn ask(&self, method: Method, path: &str) -> Result<Value, Failure> {
+    /// Asks, and takes nothing but a good answer.
+    pub(crate) async fn ask(&self, method: Method, path: &str) -> Result<Value, Failure> {
         let told = cardea_admin::ask(self.address, self.token.as_deref(), method, path).await;
         let (status, answer) = told.map_err(|complaint| {
             Failure::unavailable(format!("{complaint}\nhelp: is `cardea serve` running with this manifest?"))
@@ -192,6 +193,6 @@ fn generations(shown: &Value) -> String {
     lines.join("\n")
 }
 
-fn text(value: &Value) -> &str {
+pub(crate) fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }

@@ -46,7 +46,8 @@ impl Parts {
         recorder: Arc<dyn Recorder>,
     ) -> Result<Self, Failure> {
         let cache_dir = Some(manifest.data().join("code"));
-        let engine = Engine::new(EngineSettings { cache_dir, ..EngineSettings::default() })
+        let binary = std::env::current_exe().ok();
+        let engine = Engine::new(EngineSettings { cache_dir, binary, ..EngineSettings::default() })
             .map_err(|error| Failure::unavailable(format!("cannot start the wasm engine: {error}")))?;
         // Without an admin listener nobody could ask for what is kept.
         let admin = manifest.plan.admin.as_ref();

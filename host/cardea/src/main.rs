@@ -7,6 +7,7 @@ mod check;
 mod control;
 mod cluster;
 mod deliver;
+mod explain;
 mod gateway;
 mod inspect;
 mod journal;
@@ -67,6 +68,8 @@ enum Command {
     /// Look at what runs beside the stages of the gateway that runs.
     #[command(subcommand)]
     Shadow(ShadowCommand),
+    /// Show what became of a call, stage by stage; without an id, which calls ended last.
+    Explain(ExplainArguments),
     /// Look at plugins.
     #[command(subcommand)]
     Plugin(PluginCommand),
@@ -76,6 +79,9 @@ enum Command {
     /// Read the journal.
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Compile the standard plugins and leave the code beside this binary: the last step of its build.
+    #[command(hide = true)]
+    Precompile,
     /// Print the JSON Schema of the manifest.
     Schema,
     /// Print the reference page of the manifest.
@@ -98,6 +104,20 @@ struct ControlArguments {
     #[arg(long, short, default_value = "cardea.toml")]
     manifest: PathBuf,
     /// Print what the gateway answers, as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(clap::Args)]
+struct ExplainArguments {
+    /// The call's id: the client has it as the header `x-request-id`, the log and the journal have it too.
+    id: Option<String>,
+    #[command(flatten)]
+    manifest: ManifestArguments,
+    /// Without an id: how many calls are shown.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    limit: u16,
+    /// Print what the admin API says, as it says it.
     #[arg(long)]
     json: bool,
 }
@@ -149,6 +169,7 @@ fn main() -> ExitCode {
         Command::Shadow(ShadowCommand::Report(arguments)) => {
             control::run(&arguments.manifest, arguments.json, Wish::Shadows)
         }
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Plugin(PluginCommand::Inspect { plugin }) => inspect::run(&plugin),
         Command::Plugin(PluginCommand::List) => inspect::list(),
         Command::Rbac(RbacCommand::Test { manifest, file }) => rights::test(&manifest.manifest, &file),
@@ -156,6 +177,7 @@ fn main() -> ExitCode {
             rights::explain(&manifest.manifest, &question.into())
         }
         Command::Audit(command) => audit::run(&command),
+        Command::Precompile => standard::precompile(),
         Command::Schema => log::print(&format!("{:#}", cardea_config::schema())),
         Command::ManifestReference => log::print(&cardea_config::reference()),
         Command::Version => log::print(concat!("cardea ", env!("CARGO_PKG_VERSION"))),

@@ -12,7 +12,7 @@ pub(crate) fn page(gateway: &Gateway) -> String {
     let (mut page, built) = (Exposition::default(), gateway.built());
     page.gauge(&metrics::BUILD, &[env!("CARGO_PKG_VERSION")], 1.0);
     page.gauge(&metrics::GENERATION, &[], built.generation.number as f64);
-    page.gauge(&metrics::RELOAD_OK, &[], flag(gateway.last_reload().problem.is_none()));
+    page.gauge(&metrics::RELOAD_OK, &[], flag(gateway.history.last().1.is_none()));
     page.gauge(&metrics::SESSIONS, &[], gateway.parts.gauges.sessions() as f64);
     page.counter(&metrics::JOURNAL_LOST, &[], gateway.journal.lost());
     gateway.parts.watch.expose(&mut page);

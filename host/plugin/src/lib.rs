@@ -34,6 +34,7 @@ mod output;
 mod pool;
 mod schema;
 mod shadow;
+mod shipped;
 mod spec;
 mod stats;
 mod ticker;

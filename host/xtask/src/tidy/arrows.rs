@@ -55,7 +55,7 @@ const FOLDERS: &[(&str, &[&str])] = &[
     ("plugins/mask", &[]),
     ("plugins", &["cardea-sdk", "cardea-mask"]),
     ("tests/guests", &["cardea-sdk"]),
-    ("tests", &["cardea-message", "cardea-chain", "cardea-plugin"]),
+    ("tests", &["cardea-message", "cardea-chain", "cardea-observe", "cardea-state", "cardea-plugin", "cardea-hotpath"]),
     ("examples", &[]),
 ];
 
