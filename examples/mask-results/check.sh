@@ -5,46 +5,12 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
-PATH=$(cd "${1:-$here/../../target/debug}" && pwd):$PATH
-work=$(mktemp -d)
-gateway=
+. "$here/../gateway.sh"
+serve "$here" "$@"
 
-stop() {
-    if [[ -n $gateway ]]; then kill "$gateway" 2>/dev/null && wait "$gateway" || true; fi
-    rm -rf "$work"
-}
-trap stop EXIT
-
-# The example's own manifest on a free port.
-sed 's/127\.0\.0\.1:8080/127.0.0.1:0/' "$here/cardea.toml" >"$work/cardea.toml"
-printf '\n[admin]\naddress = "off"\n\n[log]\nformat = "json"\n' >>"$work/cardea.toml"
-cardea check --manifest "$work/cardea.toml"
-cardea serve --manifest "$work/cardea.toml" 2>"$work/log" &
-gateway=$!
-
-# Until it serves, for ten seconds at most.
-end=$((SECONDS + 10))
-until grep -q '"serving"' "$work/log"; do
-    if ((SECONDS > end)); then cat "$work/log" >&2; exit 1; fi
-    sleep 0.1
-done
-url=http://$(sed -n 's/.*"serving".*"address":"\([^"]*\)".*/\1/p; s/.*"address":"\([^"]*\)".*"serving".*/\1/p' "$work/log" | head -n1)/mcp
-
-# call TOOL ARGUMENTS: a modern tools/call.
-call() {
-    local meta='"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}'
-    curl -s -m 10 "$url" -H 'Content-Type: application/json' -H 'Accept: application/json, text/event-stream' \
-        -H 'MCP-Protocol-Version: 2026-07-28' -H 'Mcp-Method: tools/call' -H "Mcp-Name: $1" \
-        -d "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"$1\",\"arguments\":$2,$meta}}"
-}
-
-# expect WORDS PATTERN TEXT: says whether the pattern is in the text.
-failed=0
-expect() {
-    if [[ $3 == *"$2"* ]]; then echo "ok      $1"; else echo "FAILED  $1: $3"; failed=1; fi
-}
-
-call notes_add_note '{"title":"Supplier","body":"write to ada@example.org about PART-4711"}' >"$work/added"
-expect "what comes back is masked" '[email] about [part]' "$(call notes_search_notes '{"query":"Supplier"}')"
-expect "a key is refused before the server sees it" 'aws-key' "$(call notes_add_note '{"title":"Key","body":"AKIAIOSFODNN7EXAMPLE"}')"
+modern tools/call notes_add_note '{"title":"Supplier","body":"write to ada@example.org about PART-4711"}' >"$work/added"
+found=$(modern tools/call notes_search_notes '{"query":"Supplier"}')
+expect "what comes back is masked" '[email] about [part]' "$found"
+refused=$(modern tools/call notes_add_note '{"title":"Key","body":"AKIAIOSFODNN7EXAMPLE"}')
+expect "a key is refused before the server sees it" 'aws-key' "$refused"
 exit "$failed"

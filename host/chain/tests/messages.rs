@@ -8,9 +8,8 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use cardea_chain::*;
 use cardea_message::{Message, Method, compose};
-use futures_util::future::BoxFuture;
-use futures_util::{FutureExt, StreamExt};
-use support::{Diary, FakeServer, Kept, call, response};
+use futures_util::FutureExt;
+use support::{Diary, FakeServer, Kept, Only, call, response};
 use tokio::sync::{mpsc, oneshot};
 
 type Judge = dyn Fn(&Passing) -> HookResult<MessageVerdict> + Send + Sync;
@@ -53,39 +52,6 @@ impl Stage for Watcher {
     }
 }
 
-type Said = Mutex<Option<mpsc::UnboundedReceiver<Result<Event, Fault>>>>;
-
-/// A server that says what a test says, and the directory that knows only it.
-struct Speaker(Said);
-
-impl Upstream for Speaker {
-    fn open<'a>(&'a self, _call: &'a Arc<Call>) -> BoxFuture<'a, Result<Exchange, Fault>> {
-        let said = self.0.lock().unwrap().take().unwrap();
-        let events = futures_util::stream::unfold(said, |mut said| async { Some((said.recv().await?, said)) });
-        std::future::ready(Ok(Exchange::Open(events.boxed()))).boxed()
-    }
-    fn health(&self) -> Health {
-        Health::Unknown
-    }
-}
-
-struct Only(Arc<Speaker>);
-
-impl Directory for Only {
-    fn resolve<'a>(&'a self, _call: &'a Arc<Call>) -> BoxFuture<'a, Result<Target, Fault>> {
-        let upstream: Arc<dyn Upstream> = Arc::<Speaker>::clone(&self.0);
-        let endpoints = Arc::from([Endpoint { facts: Candidate::new("files", "files"), upstream }]);
-        let target = Target { server: None, native_name: None, params: None, endpoints, call_timeout: None };
-        std::future::ready(Ok(target)).boxed()
-    }
-    fn place(&self, _call: &Call, _kind: ItemKind, _id: &str) -> Option<Place> {
-        None
-    }
-    fn definition(&self, _call: &Call, _kind: ItemKind, _id: &str) -> Option<Bytes> {
-        None
-    }
-}
-
 /// A client that keeps what it is asked.
 #[derive(Default)]
 struct Asked(Mutex<Vec<Ask>>);
@@ -110,7 +76,7 @@ impl Story {
         let (say, said) = mpsc::unbounded_channel();
         let nobody = Arc::new(FakeServer { answer: String::new(), hang: false, diary: Arc::default() });
         let mut called = call(Method::TOOLS_CALL, "{}", None, &nobody);
-        Arc::get_mut(&mut called).unwrap().directory = Arc::new(Only(Arc::new(Speaker(Mutex::new(Some(said))))));
+        Arc::get_mut(&mut called).unwrap().directory = Arc::new(Only::says(said));
         let (kept, asked) = (Arc::new(Kept::default()), Arc::new(Asked::default()));
         let chain = Chain::new(stages, 1, Arc::clone(&kept) as Arc<dyn Recorder>);
         let (outlet, heard) = Outlet::new(8);

@@ -63,6 +63,11 @@ fn pin() {
 }
 
 #[test]
+fn quota() {
+    plugin("quota");
+}
+
+#[test]
 fn rate_limit() {
     plugin("rate-limit");
 }

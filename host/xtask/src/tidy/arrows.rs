@@ -53,7 +53,8 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// Folders whose crates are not listed one by one: all in a folder may depend on the same.
 const FOLDERS: &[(&str, &[&str])] = &[
     ("plugins/mask", &[]),
-    ("plugins", &["cardea-sdk", "cardea-mask"]),
+    ("plugins/rate-limit", &["cardea-sdk"]),
+    ("plugins", &["cardea-sdk", "cardea-mask", "cardea-limits"]),
     ("tests/guests", &["cardea-sdk"]),
     ("tests", &["cardea-message", "cardea-chain", "cardea-observe", "cardea-state", "cardea-plugin", "cardea-hotpath"]),
     ("examples", &[]),

@@ -79,6 +79,11 @@ impl Cost {
         self.default == 1 && self.names.is_empty() && self.definition.is_none() && self.result_bytes.is_none()
     }
 
+    /// Whether the reply tells more of it.
+    pub(crate) fn is_in_reply(&self) -> bool {
+        self.result_bytes.is_some()
+    }
+
     /// What the current call takes before its reply is known.
     pub(crate) fn before(&self) -> u32 {
         let name = call::native_name().filter(|_| !self.names.is_empty()).unwrap_or_default();
