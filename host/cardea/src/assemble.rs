@@ -16,6 +16,7 @@ use cardea_plugin::{
 };
 use cardea_registry::{Prefix, Registry, Rename, Server, View};
 use futures_util::future::join_all;
+use tokio_util::sync::CancellationToken;
 
 use crate::gateway::Parts;
 use crate::manifest::Manifest;
@@ -99,7 +100,8 @@ pub(crate) async fn assemble(
     let placed = stages.iter().map(placed).collect();
     let chain = Chain::new(placed, number, Arc::clone(&parts.recorder));
     let directories = directories(plan, &registry);
-    let generation = Generation { number, chain: Arc::new(chain), endpoints: directories };
+    let retired = CancellationToken::new();
+    let generation = Generation { number, chain: Arc::new(chain), endpoints: directories, retired };
     Ok(Built { generation: Arc::new(generation), plan: plan.clone(), stages, registry, endpoints })
 }
 

@@ -86,7 +86,7 @@ pub(crate) fn take(
     let request = match message {
         Message::Request(request) => request,
         Message::Notification(notification) => {
-            heard(session, &notification);
+            heard(visit, session, &notification);
             return Ok(Taken::Silent);
         }
         Message::Response(response) => {
@@ -157,9 +157,9 @@ fn session(front: &Front, visit: &Visit) -> Result<Arc<Session>, Box<Rejection>>
     found.ok_or_else(unknown_session)
 }
 
-fn heard(session: &Session, notification: &Notification) {
+fn heard(visit: &Visit, session: &Session, notification: &Notification) {
     if notification.method != Method::CANCELLED {
-        return;
+        return visit.directory.told(&session.facts.id, notification);
     }
     let params = notification.params().unwrap_or_default();
     let id = json::find(&params, &Pointer::root().child("requestId")).and_then(|span| Id::parse(&params[span]).ok());

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use cardea_chain::{Chain, Directory};
+use tokio_util::sync::CancellationToken;
 
 use crate::Limits;
 
@@ -32,6 +33,8 @@ pub struct Generation {
     pub chain: Arc<Chain>,
     /// Who answers at which path. Paths match exactly, byte for byte.
     pub endpoints: HashMap<Arc<str>, Arc<dyn Directory>>,
+    /// Told when another generation has taken its place: what lasts longer than a call ends then, and begins anew under that one.
+    pub retired: CancellationToken,
 }
 
 impl fmt::Debug for Generation {

@@ -102,6 +102,7 @@ fn generation(number: u64, server: &Arc<FakeServer>, journal: &Arc<Journal>) -> 
         number,
         chain: Arc::new(Chain::new(vec![stage], number, recorder)),
         endpoints: HashMap::from(paths.map(|path| (Arc::from(path), Arc::clone(&directory)))),
+        retired: CancellationToken::new(),
     }
 }
 
