@@ -20,6 +20,7 @@ use cardea_plugin::{
 };
 use cardea_registry::{Prefix, Registry, Rename, Server, View};
 use futures_util::future::join_all;
+use tokio_util::sync::CancellationToken;
 
 use crate::gateway::Parts;
 use crate::manifest::Manifest;
@@ -184,7 +185,8 @@ fn completed(
     let (Some(registry), true) = (registry, report.is_empty()) else { return Err(report) };
     let endpoints_at = directories(plan, &registry);
     let resources = resources(&stages, endpoints_at.keys());
-    let generation = Generation { number: chain.generation(), chain, endpoints: endpoints_at, resources };
+    let (number, retired) = (chain.generation(), CancellationToken::new());
+    let generation = Generation { number, chain, endpoints: endpoints_at, resources, retired };
     let (plan, source) = (plan.clone(), source.clone());
     Ok(Built { generation: Arc::new(generation), plan, source, stages, registry, endpoints })
 }

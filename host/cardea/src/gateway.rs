@@ -145,9 +145,11 @@ impl Gateway {
         self.built.load_full()
     }
 
-    /// Swaps the generation. Calls under way keep theirs; what the new one no longer uses ends with its last call.
+    /// Swaps the generation. Calls under way keep theirs; what the new one no longer uses ends with its last call. Subscriptions
+    /// are no calls: they end now, and whoever subscribes anew is judged by the new one.
     pub(crate) fn publish(&self, next: Arc<Built>) {
-        self.serving.store(Arc::clone(&next.generation));
+        let retired = self.serving.swap(Arc::clone(&next.generation));
+        retired.retired.cancel();
         self.built.store(next);
     }
 }

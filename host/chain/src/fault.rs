@@ -122,7 +122,8 @@ fn unknown_name_wording(method: &cardea_message::Method, name: &str) -> String {
     match method.as_str() {
         "tools/call" => format!("Unknown tool: {shown}"),
         "prompts/get" => format!("Unknown prompt: {shown}"),
-        "resources/read" => format!("Resource not found: {shown}"),
+        "resources/read" | "resources/subscribe" | "resources/unsubscribe" => format!("Resource not found: {shown}"),
+        "tasks/get" | "tasks/update" | "tasks/cancel" => format!("Unknown task: {shown}"),
         _ => format!("Unknown name: {shown}"),
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cardea_message::Mark;
+use cardea_message::{Mark, Notification};
 use futures_util::future::BoxFuture;
 
 use crate::{Call, Candidate, Exchange, Fault, ItemKind, Offered};
@@ -22,8 +22,16 @@ pub trait Upstream: Send + Sync + 'static {
         Load { in_flight: 0, latency_us: 0, healthy: !matches!(self.health(), Health::Down { .. }) }
     }
 
+    /// Grows whenever the server says that a list of its own has changed: what was listed before is old then.
+    fn revision(&self) -> u64 {
+        0
+    }
+
     /// A client's session is over: what was kept for it alone can go.
     fn session_ended(&self, _session: &str) {}
+
+    /// The client of a session said something to whom it may concern.
+    fn told(&self, _session: &str, _notification: &Notification) {}
 
     /// The gateway stops: ends what is kept open, and comes back when nothing is left.
     fn close(&self) -> BoxFuture<'_, ()> {
@@ -134,6 +142,9 @@ pub trait Directory: Send + Sync + 'static {
 
     /// A client's session is over: told on to the upstreams.
     fn session_ended(&self, _session: &str) {}
+
+    /// The client of a session said something to whom it may concern: told on to the upstreams.
+    fn told(&self, _session: &str, _notification: &Notification) {}
 }
 
 impl std::fmt::Debug for dyn Directory {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cardea_chain::{Call, Exchange, Fault, Health, Upstream};
+use cardea_message::Notification;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
@@ -75,8 +76,16 @@ impl Upstream for ChildServer {
         self.door.health()
     }
 
+    fn revision(&self) -> u64 {
+        self.door.revision()
+    }
+
     fn session_ended(&self, session: &str) {
         self.door.session_ended(session);
+    }
+
+    fn told(&self, session: &str, notification: &Notification) {
+        self.door.told(session, notification);
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use cardea_chain::{Call, Exchange, Fault, Health, Upstream};
-use cardea_message::Era;
+use cardea_message::{Era, Notification};
 use futures_util::future::{BoxFuture, ready};
 use futures_util::{FutureExt, TryFutureExt};
 
@@ -78,8 +78,16 @@ impl Upstream for HttpServer {
         self.door.health()
     }
 
+    fn revision(&self) -> u64 {
+        self.door.revision()
+    }
+
     fn session_ended(&self, session: &str) {
         self.door.session_ended(session);
+    }
+
+    fn told(&self, session: &str, notification: &Notification) {
+        self.door.told(session, notification);
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -5,6 +5,7 @@
 //! differ. Ids and progress tokens on the way are the gateway's own, so no two clients can ever meet in one.
 
 mod asks;
+mod audience;
 mod blame;
 mod child;
 mod conversation;
@@ -14,6 +15,7 @@ mod follower;
 mod greeting;
 mod http;
 mod introduction;
+mod listened;
 mod mirror;
 mod parked;
 mod probe;
@@ -24,6 +26,8 @@ mod spec;
 mod subscription;
 mod switchboard;
 mod translate;
+mod urls;
+mod watch;
 mod wire;
 
 pub use child::ChildServer;

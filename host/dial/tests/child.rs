@@ -95,7 +95,7 @@ async fn changes_are_promised_and_subscriptions_taken_where_they_can_be_kept() {
     let server = dial("legacy");
     assert_eq!(discovered(&server, of_ann("ping")).await, declared);
     assert_eq!(discovered(&server, legacy("ping", json!({}))).await, kept, "no stream leads to it");
-    assert_eq!(discovered(&server, modern("ping", json!({}))).await, kept);
+    assert_eq!(discovered(&server, modern("ping", json!({}))).await, declared, "it has a stream of its own");
     told(&server, of_ann("resources/subscribe")).await;
     let refused = ask(&server, legacy_in("bob", "resources/subscribe", json!({ "uri": "a:b" }))).await;
     assert_eq!(refused.unwrap_err().kind, FaultKind::UnknownMethod);
@@ -103,8 +103,16 @@ async fn changes_are_promised_and_subscriptions_taken_where_they_can_be_kept() {
     let shared = ChildServer::new(ChildSpec { session: SessionPolicy::Shared, ..spec("legacy") });
     assert_eq!(discovered(&shared, of_ann("ping")).await, kept);
     assert_eq!(ask(&shared, of_ann("resources/subscribe")).await.unwrap_err().kind, FaultKind::UnknownMethod);
-    let modern = dial("modern");
-    assert_eq!(ask(&modern, of_ann("resources/subscribe")).await.unwrap_err().kind, FaultKind::UnknownMethod);
+    assert_eq!(
+        discovered(&shared, modern("ping", json!({}))).await,
+        declared,
+        "each hears what it wants of what is said"
+    );
+    let modern_one = dial("modern");
+    assert_eq!(ask(&modern_one, of_ann("resources/subscribe")).await.unwrap_err().kind, FaultKind::UnknownMethod);
+    let per_call = ChildServer::new(ChildSpec { session: SessionPolicy::Call, ..spec("legacy") });
+    assert_eq!(discovered(&per_call, modern("ping", json!({}))).await, kept);
+    assert_eq!(ask(&per_call, listen(json!({}))).await.unwrap_err().kind, FaultKind::UnknownMethod);
 }
 
 #[tokio::test]
@@ -289,11 +297,10 @@ async fn a_subscription_ends_with_its_process() {
 }
 
 #[tokio::test]
-async fn a_legacy_server_knows_neither_subscriptions_nor_tasks() {
-    let server = dial("legacy");
-    for call in [listen(json!({})), modern("tasks/get", json!({ "taskId": "t" }))] {
-        assert_eq!(ask(&server, call).await.unwrap_err().kind, FaultKind::UnknownMethod);
-    }
+// proves: tasks, the extension of 2026-07-28 | modern | legacy | refused
+async fn a_legacy_server_knows_no_tasks() {
+    let asked = ask(&dial("legacy"), modern("tasks/get", json!({ "taskId": "t" }))).await;
+    assert_eq!(asked.unwrap_err().kind, FaultKind::UnknownMethod);
 }
 
 #[tokio::test]

@@ -86,7 +86,7 @@ pub(crate) fn take(
     let request = match message {
         Message::Request(request) => request,
         Message::Notification(notification) => {
-            heard(session, &notification);
+            heard(visit, session, &notification);
             return Ok(Taken::Silent);
         }
         Message::Response(response) => {
@@ -158,7 +158,10 @@ fn session(front: &Front, visit: &Visit) -> Result<Arc<Session>, Box<Rejection>>
     found.ok_or_else(unknown_session)
 }
 
-fn heard(session: &Session, notification: &Notification) {
+fn heard(visit: &Visit, session: &Session, notification: &Notification) {
+    if notification.method != Method::CANCELLED {
+        return visit.directory.told(&session.facts.id, notification);
+    }
     if let Some(id) = cancelled(notification) {
         session.cancel(&id);
     }

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use cardea_chain::{Chain, Directory};
 use cardea_seal::Replica;
+use tokio_util::sync::CancellationToken;
 
 use crate::front::Front;
 use crate::{Limits, Link, Resource};
@@ -58,6 +59,8 @@ pub struct Generation {
     pub endpoints: HashMap<Arc<str>, Arc<dyn Directory>>,
     /// What clients without a token are told of them, where there is something to tell.
     pub resources: HashMap<Arc<str>, Resource>,
+    /// Told when another generation has taken its place: what lasts longer than a call ends then, and begins anew under that one.
+    pub retired: CancellationToken,
 }
 
 impl fmt::Debug for Generation {

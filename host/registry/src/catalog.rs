@@ -18,7 +18,8 @@ use crate::slice::Slice;
 /// Keeps answers by server and by everything an answer may depend on.
 pub(crate) struct Catalog {
     accounts: Shelf<(Arc<str>, Viewer), Account>,
-    slices: Shelf<(Arc<str>, ItemKind, Viewer), Slice>,
+    /// Each of a revision of its server: a list that has changed is not taken from here once more.
+    slices: Shelf<(Arc<str>, u64, ItemKind, Viewer), Slice>,
     /// Tools as they were shown at the endpoint of their server alone.
     learned: Learned<(Arc<str>, Viewer)>,
     no_marks: Arc<[Mark]>,
@@ -54,7 +55,7 @@ impl Catalog {
 
     /// What a server offers the caller.
     pub(crate) fn slice(self: &Arc<Self>, server: &Arc<Known>, kind: ItemKind, call: &Call) -> Kept<Slice> {
-        let key = (Arc::clone(&server.name), kind, Viewer::of(call));
+        let key = (Arc::clone(&server.name), server.revision(), kind, Viewer::of(call));
         self.slices.take(key, || Arc::clone(self).fetch(Arc::clone(server), kind, call.clone()))
     }
 
@@ -66,7 +67,7 @@ impl Catalog {
         call: &Call,
         seen: &Kept<Slice>,
     ) -> Kept<Slice> {
-        let key = (Arc::clone(&server.name), kind, Viewer::of(call));
+        let key = (Arc::clone(&server.name), server.revision(), kind, Viewer::of(call));
         self.slices.newer(key, seen, || Arc::clone(self).fetch(Arc::clone(server), kind, call.clone()))
     }
 
@@ -85,7 +86,7 @@ impl Catalog {
 
     /// The same, if it is known already.
     pub(crate) fn peek(&self, server: &Known, kind: ItemKind, call: &Call) -> Option<Arc<Slice>> {
-        self.slices.peek(&(Arc::clone(&server.name), kind, Viewer::of(call)))
+        self.slices.peek(&(Arc::clone(&server.name), server.revision(), kind, Viewer::of(call)))
     }
 
     /// The caller was shown a page of the server's tools: the result of a `tools/list`.

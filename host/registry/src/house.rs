@@ -4,17 +4,19 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cardea_chain::{Call, Exchange, Fault, FaultKind, Health, ItemKind, Side, Upstream};
-use cardea_message::{Method, Pointer, Version, json, meta};
+use cardea_message::{Filter, Method, Pointer, Version, json, meta};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value, json};
 
 use crate::account::Account;
+use crate::news;
 use crate::offers::Offers;
 use crate::pages;
 use crate::refusals::unknown_cursor;
+use crate::tasks::EXTENSION;
 
-/// Answers `server/discover` and the lists of an endpoint of several servers.
+/// Answers `server/discover`, the lists and the subscriptions of an endpoint of several servers.
 pub(crate) struct House {
     offers: Arc<Offers>,
 }
@@ -48,6 +50,22 @@ impl House {
             if accounts.iter().any(|(_, account)| account.has(capability)) {
                 capabilities.insert(capability.to_owned(), json!({}));
             }
+        }
+        for (_, account) in &accounts {
+            let Filter { tools, prompts, resources, .. } = account.tells();
+            for (capability, key, told) in [
+                ("tools", "listChanged", tools),
+                ("prompts", "listChanged", prompts),
+                ("resources", "listChanged", resources),
+                ("resources", "subscribe", account.updates()),
+            ] {
+                if told {
+                    capabilities[capability][key] = true.into();
+                }
+            }
+        }
+        if accounts.iter().any(|(_, account)| account.has_tasks()) {
+            capabilities.insert("extensions".to_owned(), json!({ EXTENSION: {} }));
         }
         let mut introduction = json!({
             "supportedVersions": [Version::LATEST.as_str()],
@@ -97,7 +115,13 @@ impl House {
 
 impl Upstream for House {
     fn open<'a>(&'a self, call: &'a Arc<Call>) -> BoxFuture<'a, Result<Exchange, Fault>> {
-        async move { self.answer(call).await.map(Exchange::Composed) }.boxed()
+        async move {
+            if call.method == Method::SUBSCRIPTIONS_LISTEN {
+                return news::open(&self.offers, call).await;
+            }
+            self.answer(call).await.map(Exchange::Composed)
+        }
+        .boxed()
     }
 
     fn health(&self) -> Health {

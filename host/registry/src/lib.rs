@@ -12,6 +12,7 @@ mod house;
 mod learned;
 mod measured;
 mod naming;
+mod news;
 mod offers;
 mod one;
 mod pages;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use cardea_chain::{Directory, Endpoint, Health};
-use cardea_message::{NameFault, ServerName};
+use cardea_chain::{Directory, Endpoint, Health, Upstream};
+use cardea_message::{NameFault, Notification, ServerName};
 
 use crate::catalog::Catalog;
 use crate::claims::Claims;
@@ -14,6 +14,7 @@ use crate::measured::Measured;
 use crate::naming::Naming;
 use crate::one::OneServer;
 use crate::several::SeveralServers;
+use crate::tasks::Sealed;
 use crate::view::View;
 
 /// A server as the manifest has it.
@@ -108,10 +109,14 @@ impl Registry {
 
 impl Known {
     pub(crate) fn new(server: Server) -> Result<Self, NameFault> {
-        let counted = |Endpoint { facts, upstream }| Endpoint { facts, upstream: Arc::new(Measured::new(upstream)) };
+        let name = &server.name;
+        let counted = |Endpoint { facts, upstream }| {
+            let measured = Arc::new(Measured::new(upstream));
+            Endpoint { facts, upstream: Arc::new(Sealed::new(measured, name)) as Arc<dyn Upstream> }
+        };
         Ok(Self {
-            prefix: ServerName::parse(&server.name)?,
-            name: server.name,
+            prefix: ServerName::parse(name)?,
+            name: Arc::clone(name),
             call_timeout: server.call_timeout,
             endpoints: server.endpoints.into_iter().map(counted).collect(),
             marks: AtomicBool::new(false),
@@ -120,9 +125,19 @@ impl Known {
         })
     }
 
+    /// Grows whenever one of its addresses says that a list has changed.
+    pub(crate) fn revision(&self) -> u64 {
+        self.endpoints.iter().map(|endpoint| endpoint.upstream.revision()).sum()
+    }
+
     /// Whether any of its addresses is worth asking.
     pub(crate) fn is_healthy(&self) -> bool {
         self.endpoints.iter().any(|endpoint| endpoint.upstream.load().healthy)
+    }
+
+    /// The client of a session said something.
+    pub(crate) fn told(&self, session: &str, notification: &Notification) {
+        self.endpoints.iter().for_each(|endpoint| endpoint.upstream.told(session, notification));
     }
 
     /// A client's session is over.

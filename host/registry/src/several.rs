@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cardea_chain::{Call, Candidate, Directory, Endpoint, Fault, FaultKind, ItemKind, Offered, Place, Side, Target, Upstream};
-use cardea_message::{Mark, Pointer, json};
+use cardea_message::{Mark, Notification, Pointer, json};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
 
@@ -12,7 +12,7 @@ use crate::catalog::Catalog;
 use crate::house::House;
 use crate::naming::{Naming, is_named};
 use crate::offers::{Found, Offers};
-use crate::refusals::required_name;
+use crate::refusals::{is_unbridged, required_name};
 use crate::tasks;
 
 /// `/mcp`, or an endpoint of the manifest.
@@ -37,11 +37,13 @@ impl SeveralServers {
             }
             "tools/call" => self.named(call, ItemKind::Tool, name).await,
             "prompts/get" => self.named(call, ItemKind::Prompt, name).await,
-            "resources/read" => {
+            "subscriptions/listen" if !is_unbridged(call) => Ok(self.house_target()),
+            "resources/read" | "resources/subscribe" | "resources/unsubscribe" => {
                 let found = self.offers.located(call, name).await?.ok_or_else(|| unknown(call, name))?;
-                Ok(self.leading_to(call, found))
+                Ok(self.leading_to(found))
             }
             "completion/complete" => self.completion(call).await,
+            _ if tasks::is_about_one(&call.method) && !is_unbridged(call) => self.task(call),
             _ => Err(Fault::unknown_method(&call.method)),
         }
     }
@@ -51,10 +53,7 @@ impl SeveralServers {
         let found = self.offers.named(call, kind, name).await?.ok_or_else(|| unknown(call, name))?;
         let params = renamed(call.params(), &Pointer::root().child("name"), &found.native);
         let params = params.ok_or_else(|| unknown(call, name))?;
-        Ok(Target {
-            params: Some(tasks::undeclared_in(params, &call.client.capabilities)),
-            ..self.leading_to(call, found)
-        })
+        Ok(Target { params: Some(params.into()), ..self.leading_to(found) })
     }
 
     /// The server of the prompt or the resource that a value is completed for.
@@ -66,12 +65,12 @@ impl SeveralServers {
                 let found = self.offers.named(call, ItemKind::Prompt, &name).await?;
                 let found = found.ok_or_else(|| unknown_reference("prompt", &name))?;
                 let params = renamed(call.params(), &at("name"), &found.native);
-                Ok(Target { params: params.map(Bytes::from), native_name: None, ..self.leading_to(call, found) })
+                Ok(Target { params: params.map(Bytes::from), native_name: None, ..self.leading_to(found) })
             }
             (Some("ref/resource"), _, Some(uri)) => {
                 let found = self.offers.template(call, &uri).await?;
                 let found = found.ok_or_else(|| unknown_reference("resource", &uri))?;
-                Ok(Target { native_name: None, ..self.leading_to(call, found) })
+                Ok(Target { native_name: None, ..self.leading_to(found) })
             }
             _ => {
                 let words =
@@ -81,12 +80,24 @@ impl SeveralServers {
         }
     }
 
-    fn leading_to(&self, call: &Call, found: Found) -> Target {
+    /// The server of a task, by the id the caller has for it.
+    fn task(&self, call: &Call) -> Result<Target, Fault> {
+        let name = call.name.as_deref().unwrap_or_default();
+        let (task, params) = tasks::asked_for(call)?;
+        let servers = &self.offers.naming.servers;
+        let found = task.and_then(|task| {
+            let at = servers.iter().position(|server| *server.name == *task.server)?;
+            Some(Found { at, native: task.native })
+        });
+        let target = self.leading_to(found.ok_or_else(|| unknown(call, name))?);
+        Ok(Target { params: Some(params), ..target })
+    }
+
+    fn leading_to(&self, found: Found) -> Target {
         let server = self.offers.server(found.at);
-        let undeclared = || tasks::undeclared_in(call.params().to_vec(), &call.client.capabilities);
         Target {
             server: Some(Arc::clone(&server.name)),
-            params: call.params.as_ref().map(|_| undeclared()),
+            params: None,
             native_name: Some(found.native.into()),
             endpoints: Arc::clone(&server.endpoints),
             call_timeout: server.call_timeout,
@@ -138,6 +149,10 @@ impl Directory for SeveralServers {
 
     fn session_ended(&self, session: &str) {
         self.offers.naming.servers.iter().for_each(|server| server.session_ended(session));
+    }
+
+    fn told(&self, session: &str, notification: &Notification) {
+        self.offers.naming.servers.iter().for_each(|server| server.told(session, notification));
     }
 }
 

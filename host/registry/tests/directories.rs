@@ -172,7 +172,7 @@ async fn the_house_introduces_all_servers_as_one() {
 #[tokio::test]
 async fn what_all_servers_do_not_have_together_is_refused() {
     let all = registry(&[("git", &Arc::new(Fake::default()))]).all();
-    for method in ["tasks/get", "subscriptions/listen", "acme/new", "ping"] {
+    for method in ["tasks/list", "tasks/result", "acme/new", "ping"] {
         let params = json!({ "uri": "a:b", "taskId": "t", "name": "t" });
         let fault = resolve(&all, method, params).await.err().unwrap();
         assert_eq!(fault.kind, FaultKind::UnknownMethod, "{method}");
@@ -182,23 +182,6 @@ async fn what_all_servers_do_not_have_together_is_refused() {
     let target = all.resolve(&asked).await.unwrap();
     let fault = target.endpoints[0].upstream.open(&asked).await.err().unwrap();
     assert_eq!(fault.kind, FaultKind::InvalidParams, "a page that was never promised");
-}
-
-#[tokio::test]
-async fn of_all_servers_none_is_told_that_the_client_knows_tasks() {
-    let git = Arc::new(Fake::with_tools(&["log"]));
-    let all = registry(&[("git", &git)]).all();
-    let capabilities = json!({ "roots": {}, "extensions": { "io.modelcontextprotocol/tasks": {}, "y": {} } });
-    let meta = json!({ "io.modelcontextprotocol/clientCapabilities": capabilities });
-    let mut asked = call(&all, "tools/call", json!({ "name": "git_log", "_meta": meta }));
-    let client = Arc::make_mut(&mut Arc::get_mut(&mut asked).unwrap().client);
-    client.capabilities = capabilities.to_string().into();
-    let target = all.resolve(&asked).await.unwrap();
-    let without = json!({ "roots": {}, "extensions": { "y": {} } });
-    let params: Value = serde_json::from_slice(&target.params.unwrap()).unwrap();
-    assert_eq!(params["_meta"]["io.modelcontextprotocol/clientCapabilities"], without);
-    let seen = git.seen.lock().unwrap();
-    assert!(!seen.is_empty() && seen.iter().all(|call| *call.client.capabilities == *without.to_string().as_bytes()));
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod bench;
 mod conformance;
 mod docs;
 mod examples;
+mod features;
 mod figure;
 mod gateway;
 mod guests;
@@ -49,7 +50,7 @@ enum Task {
     Examples,
     /// Check the rules of the house that no compiler checks.
     Tidy,
-    /// Check the documentation: rustdoc without warnings, and the manifest's reference page.
+    /// Check the documentation: rustdoc without warnings, and the reference pages that are generated.
     Docs(docs::Options),
     /// Measure what the gateway adds, next to a bare proxy, in one run.
     Bench(bench::Options),

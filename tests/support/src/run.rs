@@ -82,6 +82,7 @@ impl<'p> Scene<'p> {
 
     async fn step(&mut self, action: &Action) -> Outcome<()> {
         match action {
+            Action::Proves => {}
             Action::Environment(variables) => self.environment.extend(variables.iter().cloned()),
             Action::File { name, content: Content::Text(text) } => {
                 self.place.write(name, self.variables.fill(text)?.as_bytes())?;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::message::Trouble;
 use crate::options::Options;
-use crate::tools;
+use crate::{tasks, tools};
 
 /// The whole of one list; none for a method that lists nothing.
 pub(crate) fn list(method: &str, options: &Options) -> Option<(&'static str, Vec<Value>)> {
@@ -67,7 +67,9 @@ fn tool_definitions(options: &Options) -> Vec<Value> {
         schema["properties"] = json!({ "text": { "type": "string", "x-mcp-header": "Text" } });
     }
     let definition = |(name, about): &(&str, &str)| json!({ "name": name, "description": about, "inputSchema": schema, "x-odd": true });
-    tools::ALL.iter().filter(has).map(definition).collect()
+    // Only where it is asked for: a client that knows no tasks cannot call it.
+    let task = options.tools.iter().any(|tool| tool == tasks::TOOL).then_some(&tasks::DEFINITION);
+    tools::ALL.iter().chain(task).filter(has).map(definition).collect()
 }
 
 fn prompts() -> Vec<Value> {

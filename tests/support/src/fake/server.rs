@@ -83,6 +83,9 @@ impl Server {
     /// Takes a notification.
     pub(crate) fn notified(&self, message: &Message) {
         let method = message.method.as_deref().unwrap_or_default();
+        if method == "notifications/roots/list_changed" {
+            self.diary.note("roots changed");
+        }
         if method != "notifications/cancelled" {
             return;
         }

@@ -103,6 +103,7 @@ fn generation(number: u64, server: &Arc<FakeServer>, journal: &Arc<Journal>) -> 
         chain: Arc::new(Chain::new(vec![stage], number, recorder)),
         endpoints: HashMap::from(paths.map(|path| (Arc::from(path), Arc::clone(&directory)))),
         resources: HashMap::from([(Arc::from("/servers/x/mcp"), declared())]),
+        retired: CancellationToken::new(),
     }
 }
 
