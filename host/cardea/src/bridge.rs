@@ -8,11 +8,12 @@ use arc_swap::ArcSwap;
 use cardea_chain::{Call, Candidate, Chain, Endpoint, Exchange, Fault, Health, Upstream};
 use cardea_dial::{HttpServer, HttpSpec, Protocol};
 use cardea_listen::{Generation, Limits};
-use cardea_message::Era;
+use cardea_message::{Era, Notification};
 use cardea_registry::{Registry, Server};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join};
 use http::{HeaderMap, Uri};
+use tokio_util::sync::CancellationToken;
 
 use crate::Failure;
 use crate::gateway::NoCalls;
@@ -59,7 +60,8 @@ fn generation(url: &Uri, other_end: &Arc<dyn Upstream>) -> Result<Generation, Fa
     let registry = Registry::new(vec![only]).map_err(|fault| Failure::unavailable(fault.to_string()))?;
     let endpoints: HashMap<Arc<str>, _> = registry.one(NAME).into_iter().map(|one| (ENDPOINT.into(), one)).collect();
     let chain = Arc::new(Chain::new(Vec::new(), 1, Arc::new(NoCalls)));
-    Ok(Generation { number: 1, chain, endpoints })
+    let (resources, retired) = (HashMap::new(), CancellationToken::new());
+    Ok(Generation { number: 1, chain, endpoints, resources, retired })
 }
 
 /// Limits that leave it to the other end to limit.
@@ -95,6 +97,10 @@ impl Upstream for OtherEnd {
 
     fn session_ended(&self, session: &str) {
         self.legacy.session_ended(session);
+    }
+
+    fn told(&self, session: &str, notification: &Notification) {
+        self.legacy.told(session, notification);
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
