@@ -177,7 +177,7 @@ mod tests {
             for thread in 0..4 {
                 let recent = &recent;
                 scope.spawn(move || {
-                    (0..500).for_each(|number| recent.keep(trace(&format!("{thread}-{number:03}"), None)))
+                    (0..500).for_each(|number| recent.keep(trace(&format!("{thread}-{number:03}"), None)));
                 });
             }
         });

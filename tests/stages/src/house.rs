@@ -49,7 +49,7 @@ impl House {
 
     /// A limit that nobody reaches.
     pub(crate) async fn rate_limit(&self) -> Outcome<Arc<WasmStage>> {
-        let limits = json!([{ "per": ["subject"], "capacity": 1e9, "refill-per-second": 1e9 }]);
+        let limits = json!([{ "per": ["subject"], "capacity": 1_000_000_000, "refill-per-second": 1e9 }]);
         let spec = spec("rate-limit", json!({ "limits": limits }));
         let grants = Grants { limiter: true, ..Grants::default() };
         self.load(&self.rate_limit, StageSpec { grants, ..spec }).await

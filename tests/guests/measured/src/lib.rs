@@ -27,9 +27,10 @@ impl Plugin for Measured {
         let read = (0..reads).filter(|_| call::text("/arguments/path").is_some()).count();
         let seen = if whole { call::get("/arguments").map_or(0, |arguments| arguments.len()) } else { 0 };
         let mut turns = read + seen;
-        let spin = spins && call::text("/arguments/path").as_deref() == Some("/spin");
-        while spin {
-            turns = std::hint::black_box(turns.wrapping_add(1));
+        if spins && call::text("/arguments/path").as_deref() == Some("/spin") {
+            loop {
+                turns = std::hint::black_box(turns.wrapping_add(1));
+            }
         }
         std::hint::black_box(turns);
         CallVerdict::Pass
