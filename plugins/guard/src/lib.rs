@@ -1,6 +1,11 @@
 //! Guards models against what servers send: hidden characters, texts that instruct, links that carry data away, content of
 //! other types and sizes than was meant, and poisoned definitions in lists.
 
+#![allow(
+    clippy::result_large_err,
+    reason = "a refusal crosses the component boundary by value; boxing it would help nobody"
+)]
+
 mod config;
 mod hidden;
 mod patterns;

@@ -38,7 +38,7 @@ pub(crate) fn look(text: &str, policy: &Policy) -> Looked {
             match policy.foreign_origin {
                 Action::Strip => new = Some(cut),
                 Action::Annotate => {
-                    new = Some(annotated(new.as_deref().unwrap_or(text), "links to an origin that is not allowed"))
+                    new = Some(annotated(new.as_deref().unwrap_or(text), "links to an origin that is not allowed"));
                 }
                 Action::Keep | Action::Refuse => {}
             }

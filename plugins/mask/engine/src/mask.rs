@@ -7,6 +7,7 @@ use base64::alphabet::{Alphabet, STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use crate::kind::{Kind, Kinds};
+use crate::number::is_word;
 use crate::pattern::Patterns;
 use crate::scan::{Finding, find};
 
@@ -120,7 +121,7 @@ fn mask_to_depth<E>(
 
 /// Runs of base64 characters that are long enough to hold a text.
 fn runs(text: &str) -> impl Iterator<Item = Range<usize>> {
-    let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_' | b'=');
+    let is_base64 = |byte: u8| is_word(byte) || matches!(byte, b'+' | b'/' | b'-' | b'=');
     let bytes = text.as_bytes();
     let mut at = 0;
     std::iter::from_fn(move || {

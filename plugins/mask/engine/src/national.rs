@@ -48,7 +48,7 @@ fn cpf(digits: &[u8], text: &[u8]) -> bool {
 fn pesel(digits: &[u8], text: &[u8]) -> bool {
     let (month, day) = ((digits[2] * 10 + digits[3]) % 20, digits[4] * 10 + digits[5]);
     let sum: u32 = digits.iter().zip([1, 3, 7, 9, 1, 3, 7, 9, 1, 3, 1]).map(|(d, weight)| u32::from(*d) * weight).sum();
-    text.len() == 11 && (1..=12).contains(&month) && (1..=31).contains(&day) && sum % 10 == 0
+    text.len() == 11 && (1..=12).contains(&month) && (1..=31).contains(&day) && sum.is_multiple_of(10)
 }
 
 fn nir(digits: &[u8], _: &[u8]) -> bool {

@@ -168,13 +168,23 @@ pub(crate) fn luhn(digits: &[u8]) -> bool {
             if value > 9 { value - 9 } else { value }
         })
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
-/// Whether a byte belongs to a word.
+/// Whether a byte belongs to a word. Asked for every byte of a text.
 pub(crate) fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_'
+    WORD[byte as usize]
 }
+
+static WORD: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric() || byte as u8 == b'_';
+        byte += 1;
+    }
+    table
+};
 
 /// Where the next digit may stand: behind at most one separator, or a bracket and a blank.
 fn next_digit(text: &[u8], at: usize) -> usize {

@@ -126,7 +126,7 @@ fn merged(mut found: Vec<Finding>) -> Vec<Finding> {
     for finding in found {
         match merged.last_mut() {
             Some(last) if finding.range.start < last.range.end => {
-                last.range.end = last.range.end.max(finding.range.end)
+                last.range.end = last.range.end.max(finding.range.end);
             }
             _ => merged.push(finding),
         }

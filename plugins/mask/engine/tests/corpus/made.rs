@@ -103,7 +103,7 @@ fn phone(dice: &mut Dice) -> String {
 fn card(dice: &mut Dice) -> String {
     let head = format!("{}{}", dice.pick(&["4", "51", "37", "6011"]), dice.digits(10));
     let length = if head.starts_with("37") { 15 } else { 16 };
-    let number = completed(dice, &head, length, |number| sum_of_doubles(number) % 10 == 0);
+    let number = completed(dice, &head, length, |number| sum_of_doubles(number).is_multiple_of(10));
     if length == 15 || dice.below(2) == 0 {
         return number;
     }
@@ -184,7 +184,7 @@ fn random(dice: &mut Dice) -> String {
 /// Sixteen digits that begin like a card's or nobody's, with a check digit that is wrong.
 fn spoilt_number(dice: &mut Dice) -> String {
     let head = dice.pick(&["4", "9", "51"]).to_owned();
-    completed(dice, &head, 16, |number| sum_of_doubles(number) % 10 != 0)
+    completed(dice, &head, 16, |number| !sum_of_doubles(number).is_multiple_of(10))
 }
 
 fn spoilt_iban(dice: &mut Dice) -> String {
