@@ -7,6 +7,7 @@ from pathlib import Path
 
 import all_servers
 import hot_swap
+import identity
 import manifests
 import node_clients
 import policy
@@ -77,6 +78,7 @@ def behind_gateway(report: Report, options: argparse.Namespace, servers: Servers
     manifest = manifests.guarded(servers, servers.scratch / "guarded", reader_tools=("echo",))
     with Gateway(gateway_binary, manifest) as gateway:
         policy.run(report, gateway, Target("reference", gateway.url("reference"), slow="slow", diary=servers.diary))
+    identity.run(report, gateway_binary, options.installed, servers, servers.scratch / "identity")
     hot_swap.run(report, gateway_binary, servers, servers.scratch / "swap", options.within)
 
 

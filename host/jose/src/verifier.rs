@@ -49,8 +49,11 @@ pub trait Verifiers: Send + Sync {
 /// The keys of all issuers of a gateway. They outlive the stages that use them by being shared with those that follow.
 pub struct Jose {
     egress: Arc<Egress>,
-    sources: Mutex<HashMap<(Place, Vec<IpNet>), Weak<Source>>>,
+    sources: Mutex<Sources>,
 }
+
+/// Who is asked for keys, and which networks beside the internet that may lead to. Those that no verifier uses go.
+type Sources = HashMap<(Place, Vec<IpNet>), Weak<Source>>;
 
 /// Verifies the tokens of some issuers.
 pub struct Verifier {

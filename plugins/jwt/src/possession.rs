@@ -92,7 +92,7 @@ impl Proof {
         }
         #[allow(clippy::cast_precision_loss, reason = "a clock counts no further than 2^53")]
         let apart = (clock::now_ms() as f64 - self.iat * 1000.0).abs();
-        if !(apart <= window_ms as f64) {
+        if apart > window_ms as f64 {
             return Err("it was not made just now");
         }
         if self.jti.is_empty() || self.jti.len() > MOST_ID_BYTES {

@@ -10,7 +10,8 @@ use crate::documents;
 use crate::guest::{Action, Guest, PARAMS};
 
 /// Headers that carry credentials or stand for a session.
-const HIDDEN: [&str; 6] = ["authorization", "proxy-authorization", "cookie", "x-api-key", "api-key", "mcp-session-id"];
+const HIDDEN: [&str; 7] =
+    ["authorization", "proxy-authorization", "cookie", "x-api-key", "api-key", "dpop", "mcp-session-id"];
 /// Parts of header names by which people call credentials of their own.
 const HIDDEN_PARTS: [&str; 7] = ["token", "secret", "password", "apikey", "api-key", "credential", "authorization"];
 
@@ -153,7 +154,9 @@ mod tests {
 
     #[test]
     fn credentials_are_hidden_under_every_usual_name() {
-        for name in ["authorization", "cookie", "x-api-key", "mcp-session-id", "x-acme-token", "x-client-secret"] {
+        for name in
+            ["authorization", "cookie", "x-api-key", "dpop", "mcp-session-id", "x-acme-token", "x-client-secret"]
+        {
             assert!(is_hidden(name), "{name}");
         }
         for name in ["user-agent", "x-request-id", "accept", "x-team"] {
