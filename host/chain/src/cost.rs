@@ -88,11 +88,12 @@ pub enum Import {
     Journal,
     Http,
     Secret,
+    Jose,
 }
 
 impl Import {
     /// All of them, in the order of `wit/worlds.wit`.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Call,
         Self::Reply,
         Self::Subject,
@@ -109,6 +110,7 @@ impl Import {
         Self::Journal,
         Self::Http,
         Self::Secret,
+        Self::Jose,
     ];
 
     /// Name of the WIT interface.
@@ -130,6 +132,7 @@ impl Import {
             Self::Journal => "journal",
             Self::Http => "http",
             Self::Secret => "secret",
+            Self::Jose => "jose",
         }
     }
 }

@@ -36,7 +36,7 @@ impl Stage for Admitter {
         let names: Vec<_> = definitions.iter().map(|definition| definition.native_id.as_str()).collect();
         self.diary.lock().unwrap().push(names.join(","));
         let verdict: Vec<_> = definitions.iter().map(|definition| (self.judge)(definition)).collect();
-        let fault = HookFault { kind: HookFaultKind::Trap, inside: "on purpose".into() };
+        let fault = HookFault::new(HookFaultKind::Trap, "on purpose");
         std::future::ready(if self.fails { Err(fault) } else { Ok(verdict.into()) }).boxed()
     }
 }

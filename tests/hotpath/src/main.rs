@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use cardea_chain::{
     Call, CallVerdict, Chain, Done, Effects, Hook, HookFuture, Hooks, Matcher, OnError, Outlet, Placed, Record,
-    Recorder, Reply, ReplyVerdict, Role, Stage,
+    Recorder, Unrecorded, Reply, ReplyVerdict, Role, Stage,
 };
 use cardea_hotpath::call;
 use cardea_message::{Envelope, Message, Meta};
@@ -111,8 +111,8 @@ fn passed<'a, T: Send + 'a>(verdict: T) -> HookFuture<'a, T> {
 struct Nobody;
 
 impl Recorder for Nobody {
-    fn record(&self, _: Box<Record>) -> BoxFuture<'_, ()> {
-        Box::pin(ready(()))
+    fn record(&self, _: Box<Record>) -> BoxFuture<'_, Result<(), Unrecorded>> {
+        Box::pin(ready(Ok(())))
     }
 
     fn record_now(&self, _: Box<Record>) {}

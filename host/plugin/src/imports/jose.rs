@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use cardea_chain::Import;
 use cardea_jose::TokenFault;
 use tokio::time::timeout;
 use wasmtime::Result;
@@ -11,7 +12,7 @@ use crate::guest::Guest;
 
 impl Host for Guest {
     async fn verify(&mut self, token: String, issuer: String) -> Result<std::result::Result<String, TokenError>> {
-        self.charge()?;
+        self.charge(Import::Jose)?;
         let Some(verifier) = self.facts.verifier.clone() else { return Ok(Err(not_granted())) };
         let now_ms = self.now_ms();
         let (within, started) = (self.outgoing.time, Instant::now());
@@ -25,7 +26,7 @@ impl Host for Guest {
     }
 
     async fn verify_proof(&mut self, proof: String) -> Result<std::result::Result<Proof, TokenError>> {
-        self.charge()?;
+        self.charge(Import::Jose)?;
         let Some(verifier) = self.facts.verifier.clone() else { return Ok(Err(not_granted())) };
         let proved = verifier.prove(&proof);
         Ok(proved
