@@ -180,7 +180,8 @@ impl Reconciler {
         let kept = self.kept.as_ref().ok_or(
             "there is no generation to go back to: only the one before the present one is kept, and one that was sent back is not served again",
         )?;
-        let restored = kept.revive(&self.gateway.parts, present).map_err(|report| report.render(&kept.source, false))?;
+        let restored =
+            kept.revive(&self.gateway.parts, present).map_err(|report| report.render(&kept.source, false))?;
         let restored = Arc::new(restored);
         self.gateway.publish(Arc::clone(&restored));
         (self.kept, self.probation) = (None, None);

@@ -11,9 +11,7 @@ use http::Uri;
 use crate::document::Document;
 use crate::grant::{IssuerUrl, KeysUrl, KvGrant, ScopeName, Secrets, TokenType};
 use crate::http_words::{Headers, Host, Origin};
-use crate::names::{
-    AdminAddress, Argument, EndpointPath, Patterns, PluginSource, ServerName, StageName, Variables,
-};
+use crate::names::{AdminAddress, Argument, EndpointPath, Patterns, PluginSource, ServerName, StageName, Variables};
 use crate::section::{Form, Key, Required, Section, choices, section};
 use crate::units::Size;
 

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cardea_chain::{Call, Candidate, Directory, Endpoint, Fault, FaultKind, ItemKind, Offered, Place, Side, Target, Upstream};
+use cardea_chain::{
+    Call, Candidate, Directory, Endpoint, Fault, FaultKind, ItemKind, Offered, Place, Side, Target, Upstream,
+};
 use cardea_message::{Mark, Notification, Pointer, json};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use cardea_chain::{
     Call, CallVerdict, Chain, Done, Effects, Hook, HookFuture, Hooks, Matcher, OnError, Outlet, Placed, Record,
-    Recorder, Unrecorded, Reply, ReplyVerdict, Role, Stage,
+    Recorder, Reply, ReplyVerdict, Role, Stage, Unrecorded,
 };
 use cardea_hotpath::call;
 use cardea_message::{Envelope, Message, Meta};

@@ -93,8 +93,8 @@ pub(crate) fn chain(stages: &[Arc<WasmStage>]) -> Chain {
 struct Nobody;
 
 impl Recorder for Nobody {
-    fn record(&self, _: Box<Record>) -> BoxFuture<'_, ()> {
-        Box::pin(ready(()))
+    fn record(&self, _: Box<Record>) -> BoxFuture<'_, Result<(), Unrecorded>> {
+        Box::pin(ready(Ok(())))
     }
 
     fn record_now(&self, _: Box<Record>) {}

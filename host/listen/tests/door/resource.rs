@@ -32,7 +32,17 @@ async fn metadata_is_at_the_exact_path_of_its_endpoint_and_for_every_page() {
     assert_eq!(reply.json(), expected);
     assert_eq!(reply.header("access-control-allow-origin"), Some("https://anybody.example"));
     assert_eq!(reply.header("cache-control"), Some("public, max-age=60"));
-    for path in ["", "/", "/mcp", "/servers/x/mcp/", "/servers/x", "/servers/X/mcp", "servers/x/mcp", "//servers/x/mcp", "/servers/x/%6dcp"] {
+    for path in [
+        "",
+        "/",
+        "/mcp",
+        "/servers/x/mcp/",
+        "/servers/x",
+        "/servers/X/mcp",
+        "servers/x/mcp",
+        "//servers/x/mcp",
+        "/servers/x/%6dcp",
+    ] {
         let reply = client.exchange(&get(&format!("{AT}{path}"), "")).await;
         assert_eq!(reply.status, 404, "{path}");
     }
