@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cardea_chain::{Call, Event, Exchange, Listener};
-use cardea_message::{Filter, Message, Method, Notification, compose};
+use cardea_message::{Filter, Method, Notification};
 use futures_util::{StreamExt, stream};
 use tokio::runtime::Handle;
 use tokio::time::{MissedTickBehavior, interval};
@@ -39,7 +39,7 @@ pub(crate) async fn open<C: Connection>(session: &Arc<Session<C>>, call: &Call) 
             honoured.uris.push(uri.clone());
         }
     }
-    let acknowledged = notification(Method::SUBSCRIPTIONS_ACKNOWLEDGED.as_str(), &honoured.to_params());
+    let acknowledged = Notification::compose(&Method::SUBSCRIPTIONS_ACKNOWLEDGED, Some(&honoured.to_params()));
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let news = stream::unfold(Some((hearing, look)), |listening| async {
@@ -96,11 +96,4 @@ async fn request<C: Connection>(session: &Session<C>, method: Method, uri: &str)
     let params = serde_json::json!({ "uri": uri }).to_string();
     let asked = session.line.request(method, Some(params.as_bytes()), Headers::new(), session.blame());
     asked.await.is_ok_and(|answer| answer.error().is_none())
-}
-
-fn notification(method: &str, params: &[u8]) -> Option<Notification> {
-    match Message::parse_reply(compose::notification(method, Some(params))) {
-        Ok(Message::Notification(notification)) => Some(notification),
-        _ => None,
-    }
 }

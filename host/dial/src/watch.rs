@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use cardea_chain::{Call, Client, Deadline, Event, Exchange, Fault, FaultKind, Listener, Side};
-use cardea_message::{Filter, Message, Meta, MetaEdit, Method, Notification, Splice, Version, compose, meta};
+use cardea_message::{Filter, Meta, MetaEdit, Method, Notification, Splice, Version, meta};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::Mutex;
@@ -124,22 +124,6 @@ impl Watch {
             self.listener.hear(&plain);
         }
     }
-
-    /// Tells the client that everything may have changed while nobody listened.
-    fn missed(&self, honoured: &Filter) {
-        let lists = [
-            (honoured.tools, Method::TOOLS_LIST_CHANGED),
-            (honoured.prompts, Method::PROMPTS_LIST_CHANGED),
-            (honoured.resources, Method::RESOURCES_LIST_CHANGED),
-        ];
-        for (_, method) in lists.iter().filter(|(wanted, _)| *wanted) {
-            composed(method, None).inspect(|said| self.listener.hear(said));
-        }
-        for uri in &honoured.uris {
-            let params = serde_json::json!({ "uri": uri }).to_string();
-            composed(&Method::RESOURCES_UPDATED, Some(params.as_bytes())).inspect(|said| self.listener.hear(said));
-        }
-    }
 }
 
 impl Drop for Task {
@@ -171,7 +155,8 @@ async fn relay(watch: Weak<Watch>, listen: Arc<Call>, mut events: Said) {
         };
         events = opened;
         let Some(watch) = watch.upgrade() else { return };
-        watch.missed(&honoured);
+        // What was said meanwhile nobody knows.
+        honoured.all_news().iter().for_each(|missed| watch.listener.hear(missed));
     }
 }
 
@@ -203,18 +188,7 @@ fn unnamed(notification: &Notification) -> Option<Notification> {
     };
     let edit = MetaEdit { remove: vec![meta::SUBSCRIPTION_ID.into()], ..MetaEdit::default() };
     let params = Meta::of(Some(&params)).edited(&edit);
-    parsed(Splice::new(notification.bytes().clone()).replace(span, params).into_bytes())
-}
-
-fn composed(method: &Method, params: Option<&[u8]>) -> Option<Notification> {
-    parsed(compose::notification(method.as_str(), params))
-}
-
-fn parsed(text: bytes::Bytes) -> Option<Notification> {
-    match Message::parse_reply(text) {
-        Ok(Message::Notification(notification)) => Some(notification),
-        _ => None,
-    }
+    Notification::read(Splice::new(notification.bytes().clone()).replace(span, params).into_bytes())
 }
 
 fn refused(inside: &str) -> Fault {

@@ -109,7 +109,7 @@ async fn a_legacy_client_answers_a_legacy_server_under_the_servers_own_id() {
     let accepted = |id: &str| json!({ "jsonrpc": "2.0", "id": id, "result": { "action": "accept" } });
     assert_eq!(said.result()["answers"], json!([accepted("q0"), accepted("q1")]));
     let initialize = fake.wait_for(|seen| seen.method() == "initialize").await;
-    let declared = json!({ "elicitation": {}, "sampling": {}, "roots": {} });
+    let declared = json!({ "elicitation": {}, "sampling": {}, "roots": { "listChanged": true } });
     assert_eq!(initialize.body["params"]["capabilities"], declared, "the client's own, as far as they are bridged");
     let answer = fake.wait_for(|seen| seen.body["id"] == "q0").await;
     assert_eq!(answer.header("mcp-session-id"), Some("s"));

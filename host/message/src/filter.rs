@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::{Notification, Pointer, json as text};
+use crate::{Method, Notification, Pointer, json as text};
 
 /// Which news are wanted, or honoured.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -81,6 +81,22 @@ impl Filter {
         }
     }
 
+    /// All the news it wants of lists and resources: what to say when nobody knows what has changed.
+    pub fn all_news(&self) -> Vec<Notification> {
+        let lists = [
+            (self.tools, Method::TOOLS_LIST_CHANGED),
+            (self.prompts, Method::PROMPTS_LIST_CHANGED),
+            (self.resources, Method::RESOURCES_LIST_CHANGED),
+        ];
+        let wanted = lists.iter().filter(|(wanted, _)| *wanted);
+        let changed = wanted.filter_map(|(_, method)| Notification::compose(method, None));
+        let updated = self.uris.iter().filter_map(|uri| {
+            let params = json!({ "uri": uri }).to_string();
+            Notification::compose(&Method::RESOURCES_UPDATED, Some(params.as_bytes()))
+        });
+        changed.chain(updated).collect()
+    }
+
     /// What both want.
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {
@@ -145,6 +161,8 @@ mod tests {
         }
         let both = filter.and(&Filter { prompts: true, uris: vec!["a:c".into()], ..Filter::default() });
         assert_eq!(both, Filter { prompts: true, ..Filter::default() });
+        assert!(filter.all_news().iter().all(|news| filter.wants(news)));
+        assert_eq!(filter.all_news().len(), 2, "tasks tell of themselves");
         let mut either = both;
         either.add(&filter);
         assert_eq!(either, filter);

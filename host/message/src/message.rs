@@ -6,7 +6,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use serde::de::IgnoredAny;
 
-use crate::{Id, Method, ParseFault, Splice, envelope::Members, json, parse_fault::Rule};
+use crate::{Id, Method, ParseFault, Splice, compose, envelope::Members, json, parse_fault::Rule};
 
 /// One message.
 #[derive(Clone, Debug)]
@@ -130,6 +130,19 @@ impl Request {
 }
 
 impl Notification {
+    /// One of our own; `params` is the JSON text of an object. None if it is not.
+    pub fn compose(method: &Method, params: Option<&[u8]>) -> Option<Self> {
+        Self::read(compose::notification(method.as_str(), params))
+    }
+
+    /// Reads a notification whose text was one before something in it was changed. None if it is none any more.
+    pub fn read(text: Bytes) -> Option<Self> {
+        match Message::parse_reply(text) {
+            Ok(Message::Notification(notification)) => Some(notification),
+            _ => None,
+        }
+    }
+
     /// The `params` object, sharing the message's memory.
     pub fn params(&self) -> Option<Bytes> {
         self.params.clone().map(|span| self.bytes.slice(span))

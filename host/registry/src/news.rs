@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cardea_chain::{Call, Deadline, Event, Exchange, Fault, FaultKind, Side};
-use cardea_message::{Filter, Message, Method, Notification, Pointer, compose, json};
+use cardea_message::{Filter, Method, Notification, Pointer, json};
 use futures_util::future::join_all;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, stream};
@@ -56,7 +56,7 @@ pub(crate) async fn open(offers: &Offers, call: &Arc<Call>) -> Result<Exchange, 
         };
         streams.spawn(source.relay(open, sender.clone()));
     }
-    let acknowledged = notification(&Method::SUBSCRIPTIONS_ACKNOWLEDGED, Some(&honoured.to_params()));
+    let acknowledged = Notification::compose(&Method::SUBSCRIPTIONS_ACKNOWLEDGED, Some(&honoured.to_params()));
     // The streams end when this one is dropped; with no server behind it, it lasts all the same.
     let news = stream::unfold((receiver, sender, streams), |(mut receiver, sender, streams)| async {
         let said = receiver.recv().await?;
@@ -143,7 +143,8 @@ impl Source {
             open = match timeout(ask::PATIENCE, self.open()).await {
                 Ok(Ok((honoured, said))) => {
                     pause = PAUSE;
-                    for missed in everything(&honoured) {
+                    // What was said meanwhile nobody knows.
+                    for missed in honoured.all_news() {
                         drop(client.send(missed).await);
                     }
                     Some(said)
@@ -157,27 +158,5 @@ impl Source {
         let name = &self.server.name;
         let outside = format!("Server `{name}` does not take the subscription");
         Fault::new(Side::Server, FaultKind::BadReply, outside, format!("{name}: subscriptions/listen: {inside}"))
-    }
-}
-
-/// All that may have changed while nobody listened.
-fn everything(honoured: &Filter) -> Vec<Notification> {
-    let lists = [
-        (honoured.tools, Method::TOOLS_LIST_CHANGED),
-        (honoured.prompts, Method::PROMPTS_LIST_CHANGED),
-        (honoured.resources, Method::RESOURCES_LIST_CHANGED),
-    ];
-    let changed = lists.into_iter().filter(|(wanted, _)| *wanted).filter_map(|(_, method)| notification(&method, None));
-    let updated = honoured.uris.iter().filter_map(|uri| {
-        let params = serde_json::json!({ "uri": uri }).to_string();
-        notification(&Method::RESOURCES_UPDATED, Some(params.as_bytes()))
-    });
-    changed.chain(updated).collect()
-}
-
-fn notification(method: &Method, params: Option<&[u8]>) -> Option<Notification> {
-    match Message::parse_reply(compose::notification(method.as_str(), params)) {
-        Ok(Message::Notification(notification)) => Some(notification),
-        _ => None,
     }
 }

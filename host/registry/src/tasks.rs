@@ -199,10 +199,7 @@ impl Ids {
             }
             _ => return None,
         };
-        match Message::parse_reply(Splice::new(news.bytes().clone()).replace(span, params).into_bytes()) {
-            Ok(Message::Notification(sealed)) => Some(sealed),
-            _ => None,
-        }
+        Notification::read(Splice::new(news.bytes().clone()).replace(span, params).into_bytes())
     }
 }
 
