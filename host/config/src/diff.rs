@@ -171,7 +171,9 @@ fn restart(old: &Plan, new: &Plan) -> Vec<String> {
     keys.extend(listen(&old.listen, &new.listen));
     match (&old.admin, &new.admin) {
         (Some(old), Some(new)) => {
-            keys.extend(changed!(old, new; "admin.address": address, "admin.token": token,));
+            keys.extend(changed!(old, new;
+                "admin.address": address, "admin.token": token, "admin.viewer-token": viewer_token,
+            ));
         }
         (None, None) => {}
         _ => keys.push("admin.address".into()),

@@ -110,6 +110,8 @@ section! {
         address: AdminAddress = "127.0.0.1:9090";
         /// Token that a caller must show as `Authorization: Bearer …`. Required if the address is not loopback.
         token: Option<Secret>;
+        /// Another token, for those who may look and change nothing.
+        viewer_token: Option<Secret>;
     }
 }
 

@@ -56,6 +56,8 @@ pub struct AdminPlan {
     pub address: SocketAddr,
     /// What a caller must show; always there if the address is not loopback.
     pub token: Option<Secret>,
+    /// What a caller may show who looks and changes nothing.
+    pub viewer_token: Option<Secret>,
     /// Where it was written.
     pub spans: Spans,
 }
@@ -107,7 +109,12 @@ pub(super) fn admin(raw: Admin, report: &mut Report) -> Option<Option<AdminPlan>
         let problem = Problem::new(raw.spans.of("address"), message, "others can reach this address");
         report.push(problem.help("add `token = \"${ADMIN_TOKEN}\"`, or listen on \"127.0.0.1:9090\""));
     }
-    Some(Some(AdminPlan { address, token: raw.token, spans: raw.spans }))
+    if raw.viewer_token.is_some() && !raw.spans.written("token") {
+        let message = "`admin.viewer-token` is written, and `admin.token` is not: everybody may change everything";
+        let problem = Problem::new(raw.spans.of("viewer-token"), message, "keeps nobody from anything");
+        report.push(problem.help("add `token = \"${ADMIN_TOKEN}\"`, or leave it out"));
+    }
+    Some(Some(AdminPlan { address, token: raw.token, viewer_token: raw.viewer_token, spans: raw.spans }))
 }
 
 /// Notes that both listeners want the same address.
