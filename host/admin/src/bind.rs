@@ -42,7 +42,8 @@ pub enum BindError {
 
 /// Binds an address: a loopback one, or any if there is a token.
 pub async fn bind(address: impl ToSocketAddrs, settings: Settings) -> Result<Bound, BindError> {
-    if settings.token.as_deref().is_some_and(|token| token.trim().is_empty()) {
+    let tokens = [&settings.token, &settings.viewer_token];
+    if tokens.into_iter().flatten().any(|token| token.trim().is_empty()) {
         return Err(BindError::EmptyToken);
     }
     let addresses: Vec<SocketAddr> = lookup_host(address).await.map_err(BindError::Io)?.collect();
@@ -147,7 +148,7 @@ impl fmt::Display for BindError {
                  set a token, or bind it to 127.0.0.1 or [::1]"
             ),
             Self::EmptyToken => {
-                f.write_str("the token of the admin listener is empty; set one, or leave it out on loopback")
+                f.write_str("a token of the admin listener is empty; set one, or leave it out on loopback")
             }
             Self::Io(error) => write!(f, "the admin listener cannot be bound: {error}"),
         }

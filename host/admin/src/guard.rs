@@ -14,12 +14,14 @@ use crate::Settings;
 /// Judges requests by their head.
 pub(crate) struct Guard {
     hosts: Vec<String>,
-    token: Option<[u8; 32]>,
+    operator: Option<[u8; 32]>,
+    viewer: Option<[u8; 32]>,
 }
 
 impl Guard {
     pub(crate) fn new(settings: &Settings) -> Self {
-        Self { hosts: settings.hosts.clone(), token: settings.token.as_deref().map(|token| digest(token.as_bytes())) }
+        let kept = |token: &Option<String>| token.as_deref().map(|token| digest(token.as_bytes()));
+        Self { hosts: settings.hosts.clone(), operator: kept(&settings.token), viewer: kept(&settings.viewer_token) }
     }
 
     /// Whether anybody is let in like this at all. A page that rebinds a name of its own to this machine is not: it sends
@@ -42,14 +44,15 @@ impl Guard {
         }
     }
 
-    /// Whether the request carries the token, or none is wanted.
+    /// Whether the request may see what is here: it carries one of the tokens, or none is wanted.
     pub(crate) fn trusts(&self, headers: &HeaderMap) -> bool {
-        let Some(expected) = &self.token else { return true };
-        let mut given = headers.get_all(AUTHORIZATION).iter();
-        let (Some(value), None) = (given.next(), given.next()) else { return false };
-        let Some((scheme, token)) = value.as_bytes().split_at_checked(BEARER.len()) else { return false };
-        // Digests are of one length and tell nothing by the place of their first difference.
-        scheme.eq_ignore_ascii_case(BEARER) && bool::from(digest(token).ct_eq(expected))
+        // Both are compared, whatever comes of the first.
+        self.may_operate(headers) | self.viewer.as_ref().is_some_and(|viewer| carries(headers, viewer))
+    }
+
+    /// Whether the request may change what is here: it carries the operator's token, or none is wanted.
+    pub(crate) fn may_operate(&self, headers: &HeaderMap) -> bool {
+        self.operator.as_ref().is_none_or(|operator| carries(headers, operator))
     }
 
     fn knows(&self, authority: &Authority) -> bool {
@@ -58,6 +61,15 @@ impl Guard {
         let fits = |known: &String| known.eq_ignore_ascii_case(host) || known.eq_ignore_ascii_case(authority.as_str());
         is_address || host.eq_ignore_ascii_case("localhost") || self.hosts.iter().any(fits)
     }
+}
+
+/// Whether the one credential of a request is the token with this digest.
+fn carries(headers: &HeaderMap, expected: &[u8; 32]) -> bool {
+    let mut given = headers.get_all(AUTHORIZATION).iter();
+    let (Some(value), None) = (given.next(), given.next()) else { return false };
+    let Some((scheme, token)) = value.as_bytes().split_at_checked(BEARER.len()) else { return false };
+    // Digests are of one length and tell nothing by the place of their first difference.
+    scheme.eq_ignore_ascii_case(BEARER) && bool::from(digest(token).ct_eq(expected))
 }
 
 const BEARER: &[u8] = b"bearer ";

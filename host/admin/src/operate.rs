@@ -36,6 +36,9 @@ pub(crate) async fn answer(head: &Parts, guard: &Guard, operator: &dyn Operator)
     if !guard.trusts(&head.headers) {
         return Some(unauthorized());
     }
+    if method != Method::GET && !guard.may_operate(&head.headers) {
+        return Some(problem(StatusCode::FORBIDDEN, "this token may look and change nothing"));
+    }
     Some(match wish {
         Wish::Generations => json_page(StatusCode::OK, &operator.generations()),
         Wish::Shadows => json_page(StatusCode::OK, &operator.shadows()),

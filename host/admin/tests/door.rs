@@ -69,8 +69,11 @@ impl Operator for Fake {
 }
 
 async fn serve(token: Option<&str>, hosts: &[&str]) -> (SocketAddr, Arc<Fake>, CancellationToken) {
-    let settings =
-        Settings { hosts: hosts.iter().map(|host| host.to_string()).collect(), token: token.map(str::to_owned) };
+    let settings = Settings {
+        hosts: hosts.iter().map(|host| host.to_string()).collect(),
+        token: token.map(str::to_owned),
+        viewer_token: token.map(|_| "l00k".to_owned()),
+    };
     let bound = bind("127.0.0.1:0", settings).await.unwrap();
     let (address, fake, shutdown) = (bound.address(), Arc::new(Fake::default()), CancellationToken::new());
     let (status, operator) = (Arc::clone(&fake) as Arc<dyn Status>, Arc::clone(&fake) as Arc<dyn Operator>);
@@ -184,6 +187,12 @@ async fn generations_are_changed_by_who_has_the_token_and_by_the_right_method() 
         [(Method::POST, "/v1/generations"), (Method::GET, "/v1/reload"), (Method::PUT, "/v1/rollback")]
     {
         assert_eq!(asked(token, method, path).await.0, StatusCode::METHOD_NOT_ALLOWED, "{path}");
+    }
+    for path in ["/v1/reload", "/v1/rollback"] {
+        assert_eq!(asked(Some("l00k"), Method::POST, path).await.0, StatusCode::FORBIDDEN, "{path}");
+    }
+    for path in ["/v1/generations", "/v1/shadow", "/status"] {
+        assert_eq!(asked(Some("l00k"), Method::GET, path).await.0, StatusCode::OK, "{path}");
     }
     let from_a_page =
         "POST /v1/reload HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost\r\nAuthorization: Bearer s3cret";

@@ -102,8 +102,13 @@ impl Reconciler {
                     }
                 }
                 back = gateway.inbox.next_rollback() => {
+                    let before = gateway.built().number();
                     self.go_back_by_hand(back);
-                    break Outcome::Abandoned { generation: gateway.built().number() };
+                    // Where there is nothing to go back to, nothing was changed by the wish.
+                    let generation = gateway.built().number();
+                    if generation != before {
+                        break Outcome::Abandoned { generation };
+                    }
                 }
                 attempt = &mut trying => break self.settle(attempt),
             }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use cardea_config::{AdminPlan, AllowedOrigins, ListenPlan};
+use cardea_config::{AdminPlan, AllowedOrigins, ListenPlan, Secret};
 use cardea_listen::tls::Certificate;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -71,8 +71,9 @@ async fn serve(path: PathBuf, manifest: Manifest) -> Result<(), Failure> {
 }
 
 async fn open_admin(plan: &AdminPlan) -> Result<cardea_admin::Bound, Failure> {
-    let token = plan.token.as_ref().map(|token| token.reveal().to_owned());
-    let settings = cardea_admin::Settings { hosts: Vec::new(), token };
+    let revealed = |token: &Option<Secret>| token.as_ref().map(|token| token.reveal().to_owned());
+    let (token, viewer_token) = (revealed(&plan.token), revealed(&plan.viewer_token));
+    let settings = cardea_admin::Settings { hosts: Vec::new(), token, viewer_token };
     cardea_admin::bind(plan.address, settings).await.map_err(|error| taken("[admin]", plan.address, &error))
 }
 

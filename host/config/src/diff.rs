@@ -191,6 +191,7 @@ fn restart(old: &Plan, new: &Plan) -> Vec<String> {
             keys.extend(changed!(old, new;
                 "admin.address": address,
                 "admin.token": token,
+                "admin.viewer-token": viewer_token,
                 "admin.recent-calls": recent_calls,
                 "admin.recent-bytes": recent_bytes,
             ));

@@ -121,6 +121,8 @@ section! {
         address: AdminAddress = "127.0.0.1:9090";
         /// Token that a caller must show as `Authorization: Bearer …`. Required if the address is not loopback.
         token: Option<Secret>;
+        /// Another token, for those who may look and change nothing.
+        viewer_token: Option<Secret>;
         /// Calls that have ended and are kept in memory, stage by stage, for `cardea explain` and `/v1/calls`; 0 keeps none.
         recent_calls: usize = 1000, within 0 to 100_000;
         /// Most memory for them: the oldest go first.

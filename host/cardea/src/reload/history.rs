@@ -8,7 +8,7 @@ use cardea_chain::Chain;
 use serde_json::{Value, json};
 
 use crate::assemble::{Built, LoadedStage};
-use crate::reload::run::{Outcome, Run, millis};
+use crate::reload::run::{Outcome, Run, Source, millis};
 use crate::source;
 
 /// Chains that hold calls, the one that serves included. The oldest beyond that ends its calls.
@@ -102,6 +102,7 @@ impl History {
         let mut inner = self.inner();
         let problem = match &run.outcome {
             Outcome::Published { .. } | Outcome::Unchanged { .. } => Some(None),
+            Outcome::RolledBack { .. } if run.source == Source::Rollback => Some(None),
             Outcome::Refused { problem, .. } => Some(Some(problem.clone())),
             Outcome::RolledBack { why, .. } => Some(Some(why.clone())),
             Outcome::Abandoned { .. } => None,

@@ -61,6 +61,8 @@ pub struct AdminPlan {
     pub recent_calls: usize,
     /// Most bytes of them.
     pub recent_bytes: Size,
+    /// What a caller may show who looks and changes nothing.
+    pub viewer_token: Option<Secret>,
     /// Where it was written.
     pub spans: Spans,
 }
@@ -112,8 +114,13 @@ pub(super) fn admin(raw: Admin, report: &mut Report) -> Option<Option<AdminPlan>
         let problem = Problem::new(raw.spans.of("address"), message, "others can reach this address");
         report.push(problem.help("add `token = \"${ADMIN_TOKEN}\"`, or listen on \"127.0.0.1:9090\""));
     }
-    let Admin { token, recent_calls, recent_bytes, spans, .. } = raw;
-    Some(Some(AdminPlan { address, token, recent_calls, recent_bytes, spans }))
+    if raw.viewer_token.is_some() && !raw.spans.written("token") {
+        let message = "`admin.viewer-token` is written, and `admin.token` is not: everybody may change everything";
+        let problem = Problem::new(raw.spans.of("viewer-token"), message, "keeps nobody from anything");
+        report.push(problem.help("add `token = \"${ADMIN_TOKEN}\"`, or leave it out"));
+    }
+    let Admin { token, viewer_token, recent_calls, recent_bytes, spans, .. } = raw;
+    Some(Some(AdminPlan { address, token, viewer_token, recent_calls, recent_bytes, spans }))
 }
 
 /// Notes that both listeners want the same address.
