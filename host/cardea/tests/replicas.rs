@@ -11,6 +11,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
@@ -138,6 +139,31 @@ async fn a_session_of_one_is_served_ended_and_missed_by_the_other() {
     let again = open_session(other.address()).await;
     assert_eq!(echo(other.address(), &again).await.status, 200);
     other.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_of_a_session_goes_through_the_other_and_ends_with_it() {
+    let House { one, other, _folders } = House::start(&manifest(None)).await;
+    let session = open_session(one.address()).await;
+    let mut stream = TcpStream::connect(other.address()).await.unwrap();
+    let get = format!(
+        "GET /servers/old/mcp HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\
+         MCP-Protocol-Version: 2025-11-25\r\nMcp-Session-Id: {session}\r\n\r\n"
+    );
+    stream.write_all(get.as_bytes()).await.unwrap();
+    let mut said = Vec::new();
+    // A 2025-11-25 stream begins with an event that has an id, to resume from.
+    while !String::from_utf8_lossy(&said).contains("id: ") {
+        assert_ne!(stream.read_buf(&mut said).await.unwrap(), 0, "{}", String::from_utf8_lossy(&said));
+    }
+    assert!(said.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&said));
+    let second = legacy(Some(&session), "GET", &Value::Null).send(one.address()).await.unwrap();
+    assert_eq!(second.status, 409, "the owner knows that its stream is read");
+
+    other.stop().await.unwrap();
+    while stream.read_buf(&mut said).await.unwrap() > 0 {}
+    assert_eq!(echo(one.address(), &session).await.status, 200, "the session goes on");
+    one.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -64,6 +64,17 @@ pub(crate) struct Posted {
     pub(crate) share: Arc<Share>,
 }
 
+/// How an exchange came in.
+struct Came<'a> {
+    /// The name under which the client addressed the gateway.
+    authority: Authority,
+    /// Whether another replica handed it over.
+    is_handed: bool,
+    id: &'a CallId,
+    /// Told when its connection is asked to go.
+    leaving: &'a CancellationToken,
+}
+
 /// An exchange that has come in.
 enum Received {
     Post(Visit, Box<Posted>),
@@ -105,26 +116,14 @@ impl Front {
             None => self.gate.admit(&head, exchange.framed_once),
         });
         let allowed_origin = origin.filter(|_| admitted.is_ok());
-        let mut response = match admitted {
-            Ok(authority) => match gate::preflight(&head) {
-                Some(preflight) => preflight,
-                None => match self.session_elsewhere(&head, is_handed) {
-                    Some((link, ticket)) => {
-                        let passed = self.pass_session(link, &ticket, head, body, &authority, &id).await;
-                        passed.unwrap_or_else(|rejection| closing(told(rejection, &id), unread))
-                    }
-                    None => match self.receive(head, body, &authority, &id).await {
-                        Ok(received) => {
-                            let authority = Some(&authority).filter(|_| !is_handed);
-                            let answered = self.dispatch(received, exchange.leaving(), authority).await;
-                            answered.unwrap_or_else(|rejection| told(rejection, &id))
-                        }
-                        Err(rejection) => closing(told(rejection, &id), unread),
-                    },
-                },
-            },
-            Err(rejection) => closing(told(rejection, &id), unread),
+        let answered = match admitted {
+            Ok(authority) => {
+                let came = Came { authority, is_handed, id: &id, leaving: exchange.leaving() };
+                self.admitted(head, body, came).await
+            }
+            Err(rejection) => Err(rejection),
         };
+        let mut response = answered.unwrap_or_else(|rejection| closing(told(rejection, &id), unread));
         self.gate.dress(&mut response, allowed_origin);
         if let Ok(id) = HeaderValue::from_str(id.as_str()) {
             response.headers_mut().insert(ids::REQUEST_ID, id);
@@ -177,13 +176,14 @@ impl Front {
         ticket: &Ticket,
         head: Parts,
         body: Incoming,
-        authority: &Authority,
-        id: &CallId,
+        came: &Came<'_>,
     ) -> Result<Answered, Box<Rejection>> {
         let target = handover::target(&head).to_owned();
         let Parts { method, headers, .. } = head;
-        let body = Either::Left(body);
-        let handover = Handover { method, target: &target, headers, body, authority, id };
+        // A stream that has no end of its own must not hold up the end of this replica.
+        let until = (method == http::Method::GET).then(|| self.closing.clone());
+        let (body, authority) = (Either::Left(body), &came.authority);
+        let handover = Handover { method, target: &target, headers, body, authority, id: came.id, until };
         link.pass(&self.settings.replica, ticket, handover, About::Session).await
     }
 
@@ -203,9 +203,28 @@ impl Front {
             body: Either::Right(Full::new(posted.text.clone())),
             authority,
             id: &visit.id,
+            until: None,
         };
         let about = About::Call(posted.request_id());
         Some(link.pass(&self.settings.replica, &ticket, handover, about).await)
+    }
+
+    /// What comes in is answered here, unless it belongs to a session of another replica. An error leaves the body unread.
+    async fn admitted(
+        self: &Arc<Self>,
+        head: Parts,
+        body: Incoming,
+        came: Came<'_>,
+    ) -> Result<Answered, Box<Rejection>> {
+        if let Some(preflight) = gate::preflight(&head) {
+            return Ok(preflight);
+        }
+        if let Some((link, ticket)) = self.session_elsewhere(&head, came.is_handed) {
+            return self.pass_session(link, &ticket, head, body, &came).await;
+        }
+        let received = self.receive(head, body, &came.authority, came.id).await?;
+        let answered = self.dispatch(received, &came).await;
+        Ok(answered.unwrap_or_else(|rejection| told(rejection, came.id)))
     }
 
     /// Path and method, then room 2, and only then the body.
@@ -268,12 +287,7 @@ impl Front {
         }
     }
 
-    async fn dispatch(
-        self: &Arc<Self>,
-        received: Received,
-        leaving: &CancellationToken,
-        authority: Option<&Authority>,
-    ) -> Result<Answered, Box<Rejection>> {
+    async fn dispatch(self: &Arc<Self>, received: Received, came: &Came<'_>) -> Result<Answered, Box<Rejection>> {
         let (visit, posted) = match received {
             Received::Post(visit, posted) => (visit, *posted),
             Received::Get(visit) => return legacy::listen(self, &visit),
@@ -283,12 +297,12 @@ impl Front {
         let claimed = posted.envelope.as_ref().ok().and_then(|envelope| envelope.version.as_deref());
         match era::path(header, claimed) {
             Path::Modern => {
-                if let Some(authority) = authority
-                    && let Some(passed) = self.pass_call(&visit, &posted, authority).await
+                if !came.is_handed
+                    && let Some(passed) = self.pass_call(&visit, &posted, &came.authority).await
                 {
                     return passed;
                 }
-                modern::answer(self, &visit, posted, leaving).await
+                modern::answer(self, &visit, posted, came.leaving).await
             }
             Path::Legacy => legacy::answer(self, &visit, posted).await,
             Path::Mismatch => {

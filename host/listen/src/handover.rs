@@ -26,11 +26,12 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
+use tokio_util::sync::CancellationToken;
 
 use crate::front::Posted;
 use crate::ids;
 use crate::legacy;
-use crate::outgoing::Outgoing;
+use crate::outgoing::{Outgoing, Passing};
 use crate::respond::{Answered, Rejection};
 use crate::session::SESSION_ID;
 
@@ -60,6 +61,8 @@ pub(crate) struct Handover<'a> {
     /// The name under which the client addressed the gateway.
     pub(crate) authority: &'a Authority,
     pub(crate) id: &'a CallId,
+    /// Told when the answer has to end, if it may have no end of its own.
+    pub(crate) until: Option<CancellationToken>,
 }
 
 /// What an exchange is about, as far as a lost owner has to be told of it.
@@ -106,7 +109,7 @@ impl Link {
         handover: Handover<'_>,
         about: About<'_>,
     ) -> Result<Answered, Box<Rejection>> {
-        let id = handover.id.clone();
+        let (id, until) = (handover.id.clone(), handover.until.clone());
         let request = handover.into_request(replica, &ticket.owner).ok_or_else(|| gone(about))?;
         let answered = self.client.request(request).await.map_err(|error| {
             tracing::warn!(call = %id, owner = ticket.owner, "the replica that keeps this cannot be asked: {error}");
@@ -116,7 +119,7 @@ impl Link {
         OF_A_CONNECTION.iter().for_each(|name| drop(head.headers.remove(name)));
         // Said again by whoever answers the client.
         head.headers.remove(VARY);
-        let mut response = Response::new(Outgoing::Passed(body));
+        let mut response = Response::new(Outgoing::Passed(Passing::new(body, until)));
         (*response.status_mut(), *response.headers_mut()) = (head.status, head.headers);
         Ok(response)
     }
