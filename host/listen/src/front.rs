@@ -183,8 +183,22 @@ impl Front {
         // A stream that has no end of its own must not hold up the end of this replica.
         let until = (method == http::Method::GET).then(|| self.closing.clone());
         let (body, authority) = (Either::Left(body), &came.authority);
-        let handover = Handover { method, target: &target, headers, body, authority, id: came.id, until };
+        let handover = Handover {
+            method,
+            target: &target,
+            headers,
+            body,
+            authority,
+            id: came.id,
+            patience: self.patience(),
+            until,
+        };
         link.pass(&self.settings.replica, ticket, handover, About::Session).await
+    }
+
+    /// Every answer has begun by then: what lasts longer shows a sign of life.
+    fn patience(&self) -> Duration {
+        self.settings.limits.body_timeout + self.settings.limits.keep_alive * 2
     }
 
     /// The answer to a call that is made again, of the replica at which it waits; none if that is this one.
@@ -203,6 +217,7 @@ impl Front {
             body: Either::Right(Full::new(posted.text.clone())),
             authority,
             id: &visit.id,
+            patience: self.patience(),
             until: None,
         };
         let about = About::Call(posted.request_id());

@@ -26,6 +26,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::front::Posted;
@@ -40,8 +41,10 @@ const HANDOVER: HeaderName = HeaderName::from_static("cardea-handover");
 /// Headers that are about one connection only.
 const OF_A_CONNECTION: [HeaderName; 8] =
     [CONNECTION, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION];
-/// How long a replica may take to accept a connection, and how long a ticket is good for: clocks differ.
+/// How long a replica may take to accept a connection, and be silent before the system looks whether it is there.
 const CONNECT: Duration = Duration::from_secs(1);
+const KEEP_ALIVE: Duration = Duration::from_secs(60);
+/// How long a ticket is good for: clocks differ.
 const FRESH_MS: u64 = 60_000;
 
 type Sent = Either<Incoming, Full<Bytes>>;
@@ -61,6 +64,8 @@ pub(crate) struct Handover<'a> {
     /// The name under which the client addressed the gateway.
     pub(crate) authority: &'a Authority,
     pub(crate) id: &'a CallId,
+    /// How long the owner may take to begin its answer.
+    pub(crate) patience: Duration,
     /// Told when the answer has to end, if it may have no end of its own.
     pub(crate) until: Option<CancellationToken>,
 }
@@ -95,6 +100,10 @@ impl Link {
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(CONNECT));
+        // A replica that lost its power says nothing at the end of a stream.
+        tcp.set_keepalive(Some(KEEP_ALIVE));
+        tcp.set_keepalive_interval(Some(KEEP_ALIVE / 4));
+        tcp.set_keepalive_retries(Some(4));
         let connector =
             HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp);
         let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
@@ -109,9 +118,13 @@ impl Link {
         handover: Handover<'_>,
         about: About<'_>,
     ) -> Result<Answered, Box<Rejection>> {
-        let (id, until) = (handover.id.clone(), handover.until.clone());
+        let (id, until, patience) = (handover.id.clone(), handover.until.clone(), handover.patience);
         let request = handover.into_request(replica, &ticket.owner).ok_or_else(|| gone(about))?;
-        let answered = self.client.request(request).await.map_err(|error| {
+        let answered = timeout(patience, self.client.request(request)).await.map_err(|_| {
+            tracing::warn!(call = %id, owner = ticket.owner, "the replica that keeps this does not answer");
+            Rejection::overloaded("The gateway that keeps this does not answer; try again")
+        })?;
+        let answered = answered.map_err(|error| {
             tracing::warn!(call = %id, owner = ticket.owner, "the replica that keeps this cannot be asked: {error}");
             gone(about)
         })?;
