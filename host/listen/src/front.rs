@@ -9,13 +9,11 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use cardea_chain::{CallId, Client, Credential, Directory};
 use cardea_message::{Envelope, EnvelopeFault, Message, Meta, Method, ParseFault, Version, error};
-use cardea_seal::Ticket;
 use http::header::{CONNECTION, ORIGIN};
 use http::request::Parts;
 use http::uri::Authority;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body::Body;
-use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use tokio::sync::Semaphore;
 use tokio::time::interval;
@@ -26,13 +24,12 @@ use crate::activity::Exchange;
 use crate::body::{self, Budget, Share};
 use crate::era::{self, Path};
 use crate::gate::{self, Gate};
-use crate::handover::{About, Handover};
 use crate::outgoing::Tracked;
 use crate::respond::{Answered, Rejection};
 use crate::session::{SESSION_ID, Session, Sessions};
 use crate::visit::Visit;
 use crate::walking::Holds;
-use crate::{Generation, Link, Settings, handover, ids, legacy, modern};
+use crate::{Generation, Settings, handover, ids, legacy, modern};
 
 /// Header that names the protocol version of a message.
 pub(crate) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
@@ -65,12 +62,13 @@ pub(crate) struct Posted {
 }
 
 /// How an exchange came in.
-struct Came<'a> {
+pub(crate) struct Came<'a> {
     /// The name under which the client addressed the gateway.
-    authority: Authority,
+    pub(crate) authority: Authority,
     /// Whether another replica handed it over.
-    is_handed: bool,
-    id: &'a CallId,
+    pub(crate) is_handed: bool,
+    /// Id of the exchange.
+    pub(crate) id: &'a CallId,
     /// Told when its connection is asked to go.
     leaving: &'a CancellationToken,
 }
@@ -162,66 +160,6 @@ impl Front {
                 () = shutdown.cancelled() => return,
             }
         }
-    }
-
-    /// The owner of the session an exchange belongs to, if that is another replica and nobody handed the exchange over.
-    fn session_elsewhere(&self, head: &Parts, is_handed: bool) -> Option<(&Link, Ticket)> {
-        let link = self.settings.link.as_ref().filter(|_| !is_handed)?;
-        Some((link, handover::session_elsewhere(&head.headers, &self.settings.replica)?))
-    }
-
-    async fn pass_session(
-        &self,
-        link: &Link,
-        ticket: &Ticket,
-        head: Parts,
-        body: Incoming,
-        came: &Came<'_>,
-    ) -> Result<Answered, Box<Rejection>> {
-        let target = handover::target(&head).to_owned();
-        let Parts { method, headers, .. } = head;
-        // A stream that has no end of its own must not hold up the end of this replica.
-        let until = (method == http::Method::GET).then(|| self.closing.clone());
-        let (body, authority) = (Either::Left(body), &came.authority);
-        let handover = Handover {
-            method,
-            target: &target,
-            headers,
-            body,
-            authority,
-            id: came.id,
-            patience: self.patience(),
-            until,
-        };
-        link.pass(&self.settings.replica, ticket, handover, About::Session).await
-    }
-
-    /// Every answer has begun by then: what lasts longer shows a sign of life.
-    fn patience(&self) -> Duration {
-        self.settings.limits.body_timeout + self.settings.limits.keep_alive * 2
-    }
-
-    /// The answer to a call that is made again, of the replica at which it waits; none if that is this one.
-    async fn pass_call(
-        &self,
-        visit: &Visit,
-        posted: &Posted,
-        authority: &Authority,
-    ) -> Option<Result<Answered, Box<Rejection>>> {
-        let link = self.settings.link.as_ref()?;
-        let ticket = handover::call_elsewhere(posted, &self.settings.replica)?;
-        let handover = Handover {
-            method: http::Method::POST,
-            target: &visit.endpoint,
-            headers: HeaderMap::clone(&visit.headers),
-            body: Either::Right(Full::new(posted.text.clone())),
-            authority,
-            id: &visit.id,
-            patience: self.patience(),
-            until: None,
-        };
-        let about = About::Call(posted.request_id());
-        Some(link.pass(&self.settings.replica, &ticket, handover, about).await)
     }
 
     /// What comes in is answered here, unless it belongs to a session of another replica. An error leaves the body unread.
