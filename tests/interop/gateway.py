@@ -74,8 +74,8 @@ class Gateway:
     def last_words(self) -> str:
         return " | ".join(self.manifest.with_name("gateway.log").read_text().splitlines()[-5:])
 
-    def url(self, server: str | None = None) -> str:
-        return f"http://{self.address}" + (f"/servers/{server}/mcp" if server else "/mcp")
+    def url(self, server: str | None = None, road: str = "mcp") -> str:
+        return f"http://{self.address}" + (f"/servers/{server}/{road}" if server else f"/{road}")
 
 
 def fields(line: bytes) -> dict:

@@ -12,6 +12,7 @@ import node_clients
 import policy
 import python_client
 import relay
+import roads
 from checks import Report
 from gateway import Gateway, binary
 from python_client import Target
@@ -70,6 +71,9 @@ def behind_gateway(report: Report, options: argparse.Namespace, servers: Servers
         relay.bad_requests(report, gateway)
         all_servers.run(report, gateway, servers)
         clients(report, options, servers, gateway)
+        roads.over_sse(report, options, servers, gateway)
+        roads.bridged(report, options, servers, gateway)
+    roads.alone(report, options, servers)
     manifest = manifests.guarded(servers, servers.scratch / "guarded", reader_tools=("echo",))
     with Gateway(gateway_binary, manifest) as gateway:
         policy.run(report, gateway, Target("reference", gateway.url("reference"), slow="slow", diary=servers.diary))
@@ -87,7 +91,7 @@ def clients(report: Report, options: argparse.Namespace, servers: Servers, gatew
 
 def targets(servers: Servers, gateway: Gateway, quick: bool) -> list[Target]:
     modes = ("auto",) if quick else python_client.MODES
-    legacy = ("everything",) if quick else ("everything", "everything-http")
+    legacy = ("everything",) if quick else ("everything", "everything-http", "everything-sse")
     modern = ("reference",) if quick else ("reference", "reference-http")
     return [
         *(Target(name, gateway.url(name), slow=LONG, diary=None, modes=modes) for name in legacy),

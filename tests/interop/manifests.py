@@ -79,3 +79,9 @@ def written(folder: Path, text: str) -> Path:
     path = folder / "cardea.toml"
     path.write_text(text)
     return path
+
+
+def alone(servers: Servers, folder: Path) -> Path:
+    """One that `cardea stdio` serves by itself."""
+    tables = "\n".join(servers.all[name].table() for name in ("everything", "reference"))
+    return written(folder, f'{head("interop")}[stdio]\nsubject = "interop"\n\n{tables}')

@@ -16,6 +16,9 @@ def typescript(report: Report, installed: Path, target: Target, modes: tuple[str
     for mode in modes:
         asked = {
             "url": target.url,
+            "transport": target.transport,
+            "command": target.command,
+            "name": target.name,
             "mode": mode,
             "prefix": target.prefix,
             "slow": target.slow.removeprefix(target.prefix),
@@ -50,9 +53,19 @@ def inspect(installed: Path, target: Target, era: str, *arguments: str) -> subpr
     launcher = installed / "node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js"
     home = installed / "inspector-home"
     home.mkdir(exist_ok=True)
-    command = [node, launcher, "--cli", target.url, "--transport", "http", "--protocol-era", era, *arguments]
+    command = [node, launcher, "--cli", *where(home, target), "--protocol-era", era, *arguments]
     environment = {**os.environ, "HOME": str(home)}
     return subprocess.run(command, check=False, cwd=installed, env=environment, capture_output=True, text=True, timeout=60)
+
+
+def where(home: Path, target: Target) -> list[str]:
+    """The server as the Inspector takes it. A command with options of its own has to stand in a file."""
+    if target.transport != "stdio":
+        return [target.url, "--transport", target.transport]
+    program, *arguments = target.command
+    config = home / "servers.json"
+    config.write_text(json.dumps({"mcpServers": {"cardea": {"type": "stdio", "command": program, "args": arguments}}}))
+    return ["--config", str(config), "--server", "cardea"]
 
 
 def inspector_lists(installed: Path, target: Target, era: str) -> str:

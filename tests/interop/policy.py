@@ -100,7 +100,7 @@ def journalled(gateway: Gateway) -> str:
 async def journal_with(folder: Path, calls: set[str]) -> list[str]:
     """The journal's lines once all these calls are in it."""
     for _ in range(100):
-        lines = [line for file in folder.rglob("journal.jsonl") for line in file.read_text().splitlines()]
+        lines = [line for file in folder.rglob("journal/0*.jsonl") for line in file.read_text().splitlines()]
         if all(any(call in line for line in lines) for call in calls):
             return lines
         await asyncio.sleep(0.05)

@@ -1,24 +1,41 @@
 """The official Python client in front of the gateway, or of a server itself."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import httpx2
 from mcp import Client, MCPError
+from mcp.client.sse import sse_client
+from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
 from checks import Report, expect, same
 
 Check = Callable[[Client, "Target"], Awaitable[object]]
 MODES = ("auto", "legacy", "2026-07-28")
+# Where a gateway that a client starts writes its log.
+NOBODY = Path(os.devnull).open("w")
 
 
 class Target:
-    """A URL with the tools that the checks call there. `diary` is where its server notes cancellations, if it does."""
+    """A URL, or a command, with the tools that the checks call there. `diary` is where its server notes cancellations, if it does."""
 
-    def __init__(self, name: str, url: str, *, slow: str, diary: Path | None, prefix: str = "", modes: tuple[str, ...] = MODES):
+    def __init__(
+        self,
+        name: str,
+        url: str = "",
+        *,
+        slow: str,
+        diary: Path | None,
+        prefix: str = "",
+        modes: tuple[str, ...] = MODES,
+        transport: str = "http",
+        command: tuple[str, ...] = (),
+    ):
         self.name, self.url, self.prefix, self.modes, self.diary = name, url, prefix, modes, diary
+        self.transport, self.command = transport, command
         self.echo = f"{prefix}echo"
         self.slow = f"{prefix}{slow}"
 
@@ -32,6 +49,11 @@ class Target:
 
 
 def client(target: Target, mode: str, headers: dict[str, str] | None = None) -> Client:
+    if target.transport == "sse":
+        return Client(sse_client(target.url), mode=mode, cache=None)
+    if target.transport == "stdio":
+        program, *arguments = target.command
+        return Client(stdio_client(StdioServerParameters(command=program, args=arguments), errlog=NOBODY), mode=mode, cache=None)
     if headers is None:
         return Client(target.url, mode=mode, cache=None)
     return Client(streamable_http_client(target.url, http_client=httpx2.AsyncClient(headers=headers)), mode=mode, cache=None)

@@ -78,7 +78,9 @@ def requests_for(server: Server, servers: Servers) -> list[Request]:
 
 
 def direct(server: Server, servers: Servers) -> AbstractContextManager[Http | Stdio]:
-    """The server itself, in its own era."""
+    """The server itself, in its own era. One over HTTP+SSE is compared with the same program over standard input and output."""
+    if server.name == "everything-sse":
+        return direct(servers.all["everything"], servers)
     if server.url:
         return Http(server.url, server.era)
     return Stdio(list(server.command), server.era, servers.scratch / f"{server.name}-direct.log")

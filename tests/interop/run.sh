@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the published servers and clients against the gateway: README.md has the options.
 #
-# Installs them first into ${CARGO_TARGET_DIR:-target}/interop; needs python3 (with venv), node >= 20 (with npm), git, and the network
+# Installs them first into ${CARGO_TARGET_DIR:-target}/interop; needs python3 (with venv), node >= 20 (with npm), git, ps, and the network
 # for that. The gateway is CARDEA_BIN, or debug/cardea in the target folder.
 set -euo pipefail
 
@@ -10,7 +10,7 @@ here=tests/interop
 installed=$(realpath -m "${CARGO_TARGET_DIR:-target}/interop")
 
 main() {
-    for tool in python3 node npm git; do
+    for tool in python3 node npm git ps; do
         command -v "$tool" >/dev/null || fail "$tool is not installed"
     done
     install_once

@@ -41,9 +41,10 @@ class Servers:
         everything = installed / "node_modules/@modelcontextprotocol/server-everything/dist/index.js"
         node = shutil.which("node")
         reference = (sys.executable, str(HERE / "reference_server.py"), "--diary", str(self.diary))
-        self.http_ports = {"everything-http": free_port(), "reference-http": free_port()}
+        self.http_ports = {name: free_port() for name in ("everything-http", "everything-sse", "reference-http")}
         self.http_commands = {
             "everything-http": [node, str(everything), "streamableHttp"],
+            "everything-sse": [node, str(everything), "sse"],
             "reference-http": [*reference, "--port", str(self.http_ports["reference-http"])],
         }
         self.repository = scratch / "repository"
@@ -52,6 +53,7 @@ class Servers:
             for server in (
                 Server("everything", LEGACY, (node, str(everything), "stdio")),
                 Server("everything-http", LEGACY, url=self.url("everything-http")),
+                Server("everything-sse", LEGACY, url=self.url("everything-sse")),
                 Server("git", MODERN, (str(scripts / "mcp-server-git"), "--repository", str(self.repository))),
                 Server("time", MODERN, (str(scripts / "mcp-server-time"), "--local-timezone", "UTC")),
                 Server("reference", MODERN, reference),
@@ -60,7 +62,7 @@ class Servers:
         }
 
     def url(self, name: str) -> str:
-        return f"http://127.0.0.1:{self.http_ports[name]}/mcp"
+        return f"http://127.0.0.1:{self.http_ports[name]}/{'sse' if name.endswith('-sse') else 'mcp'}"
 
     @contextmanager
     def running(self):

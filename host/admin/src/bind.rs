@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::guard::Guard;
-use crate::{Settings, Status, route};
+use crate::{Operator, Settings, Status, route};
 
 const MAX_CONNECTIONS: usize = 64;
 const MAX_HEADERS: usize = 32;
@@ -52,14 +52,14 @@ pub async fn bind(address: impl ToSocketAddrs, settings: Settings) -> Result<Bou
     }
     let listener = TcpListener::bind(&addresses[..]).await.map_err(BindError::Io)?;
     let address = listener.local_addr().map_err(BindError::Io)?;
-    Ok(Bound { listener, address, guard: Arc::new(Guard::new(&settings)) })
+    Ok(Bound { listener, address, guard: Guard::new(&settings) })
 }
 
 /// A bound address.
 pub struct Bound {
     listener: TcpListener,
     address: SocketAddr,
-    guard: Arc<Guard>,
+    guard: Guard,
 }
 
 impl Bound {
@@ -69,44 +69,55 @@ impl Bound {
     }
 
     /// Serves until `shutdown`; answers that are being written are written to their end.
-    pub async fn serve(self, status: Arc<dyn Status>, shutdown: CancellationToken) {
+    pub async fn serve(self, status: Arc<dyn Status>, operator: Arc<dyn Operator>, shutdown: CancellationToken) {
         let connections = TaskTracker::new();
+        let house = Arc::new(House { guard: self.guard, status, operator });
         tokio::select! {
-            () = self.accept(&status, &connections) => {}
+            () = accept(&self.listener, &house, &connections) => {}
             () = shutdown.cancelled() => {}
         }
         drop(self.listener);
         connections.close();
         connections.wait().await;
     }
+}
 
-    async fn accept(&self, status: &Arc<dyn Status>, connections: &TaskTracker) {
-        let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-        // Acquiring fails only if the semaphore were closed, which nobody does.
-        while let Ok(place) = Arc::clone(&places).acquire_owned().await {
-            match self.listener.accept().await {
-                Ok((stream, _)) => {
-                    let answered =
-                        timeout(WHOLE_TIMEOUT, exchange(stream, Arc::clone(&self.guard), Arc::clone(status)));
-                    connections.spawn(async move {
-                        // Whoever takes longer than that is not waited for.
-                        let _ = answered.await;
-                        drop(place);
-                    });
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "the admin listener cannot accept connections for the moment");
-                    sleep(EXHAUSTED).await;
-                }
+/// What every request is answered from.
+struct House {
+    guard: Guard,
+    status: Arc<dyn Status>,
+    operator: Arc<dyn Operator>,
+}
+
+async fn accept(listener: &TcpListener, house: &Arc<House>, connections: &TaskTracker) {
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    // Acquiring fails only if the semaphore were closed, which nobody does.
+    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let answered = timeout(WHOLE_TIMEOUT, exchange(stream, Arc::clone(house)));
+                connections.spawn(async move {
+                    // Whoever takes longer than that is not waited for.
+                    let _ = answered.await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the admin listener cannot accept connections for the moment");
+                sleep(EXHAUSTED).await;
             }
         }
     }
 }
 
-async fn exchange(stream: TcpStream, guard: Arc<Guard>, status: Arc<dyn Status>) {
+async fn exchange(stream: TcpStream, house: Arc<House>) {
     let service = service_fn(|request: Request<Incoming>| {
         let (head, _) = request.into_parts();
-        std::future::ready(Ok::<_, Infallible>(route::answer(&head, &guard, status.as_ref())))
+        let house = Arc::clone(&house);
+        async move {
+            let House { guard, status, operator } = &*house;
+            Ok::<_, Infallible>(route::answer(&head, guard, status.as_ref(), operator.as_ref()).await)
+        }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -7,32 +7,40 @@ use http_body_util::Full;
 use serde_json::json;
 
 use crate::guard::Guard;
-use crate::{Readiness, Status};
+use crate::{Operator, Readiness, Status, look, operate};
 
 /// What is sent.
 pub(crate) type Page = Response<Full<bytes::Bytes>>;
 
 /// Answers a request. Its body, if it has one, is never looked at.
-pub(crate) fn answer(head: &Parts, guard: &Guard, status: &dyn Status) -> Page {
+pub(crate) async fn answer(head: &Parts, guard: &Guard, status: &dyn Status, operator: &dyn Operator) -> Page {
     if let Err((status, why)) = guard.admit(head) {
         return problem(status, why);
     }
-    if head.method != Method::GET {
-        let mut page = problem(StatusCode::METHOD_NOT_ALLOWED, "only GET is served");
-        page.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
+    if let Some(page) = operate::answer(head, guard, operator).await {
         return page;
+    }
+    if head.method != Method::GET {
+        return not_allowed(&Method::GET);
     }
     match head.uri.path() {
         "/livez" => page(StatusCode::OK, "text/plain; charset=utf-8", "ok\n".to_owned()),
         "/readyz" => readiness(status.ready(), guard.trusts(&head.headers)),
         "/status" if guard.trusts(&head.headers) => json_page(StatusCode::OK, &status.status()),
-        "/status" => {
-            let mut page = problem(StatusCode::UNAUTHORIZED, "a bearer token is needed");
-            page.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-            page
-        }
-        _ => problem(StatusCode::NOT_FOUND, "served are /livez, /readyz and /status"),
+        "/status" => unauthorized(),
+        "/metrics" | "/v1/calls" => looked(head, guard, status),
+        path if path.starts_with("/v1/calls/") => looked(head, guard, status),
+        _ => nowhere(),
     }
+}
+
+fn looked(head: &Parts, guard: &Guard, status: &dyn Status) -> Page {
+    if guard.trusts(&head.headers) { look::answer(head, status).unwrap_or_else(nowhere) } else { unauthorized() }
+}
+
+fn nowhere() -> Page {
+    let served = "/livez, /readyz, /status, /metrics, /v1/calls, /v1/calls/<id>, /v1/generations, /v1/shadow, /v1/reload and /v1/rollback";
+    problem(StatusCode::NOT_FOUND, &format!("served are {served}"))
 }
 
 /// Probes carry no token and get their yes or no; which server is down is for the operator.
@@ -41,15 +49,31 @@ fn readiness(readiness: Readiness, trusted: bool) -> Page {
     if trusted { json_page(status, &json!(readiness)) } else { json_page(status, &json!({ "ready": readiness.ready })) }
 }
 
-fn problem(status: StatusCode, why: &str) -> Page {
+/// The path takes another method.
+pub(crate) fn not_allowed(served: &Method) -> Page {
+    let mut page = problem(StatusCode::METHOD_NOT_ALLOWED, &format!("only {served} is served here"));
+    if let Ok(served) = HeaderValue::from_str(served.as_str()) {
+        page.headers_mut().insert(ALLOW, served);
+    }
+    page
+}
+
+/// The token is missing, or it is not the right one.
+pub(crate) fn unauthorized() -> Page {
+    let mut page = problem(StatusCode::UNAUTHORIZED, "a bearer token is needed");
+    page.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    page
+}
+
+pub(crate) fn problem(status: StatusCode, why: &str) -> Page {
     json_page(status, &json!({ "error": why }))
 }
 
-fn json_page(status: StatusCode, value: &serde_json::Value) -> Page {
+pub(crate) fn json_page(status: StatusCode, value: &serde_json::Value) -> Page {
     page(status, "application/json", format!("{value:#}\n"))
 }
 
-fn page(status: StatusCode, media: &'static str, text: String) -> Page {
+pub(crate) fn page(status: StatusCode, media: &'static str, text: String) -> Page {
     let mut page = Response::new(Full::from(text));
     *page.status_mut() = status;
     let headers = page.headers_mut();

@@ -9,6 +9,15 @@ pub trait Status: Send + Sync + 'static {
 
     /// Everything an operator asks at night: version, generation, stages, the last reload. Without secrets.
     fn status(&self) -> serde_json::Value;
+
+    /// The calls that ended last, latest first; at most so many.
+    fn calls(&self, most: usize) -> serde_json::Value;
+
+    /// What became of the latest call with this id, stage by stage; none if it is not known, or no longer.
+    fn call(&self, id: &str) -> Option<serde_json::Value>;
+
+    /// Every number there is, as text for Prometheus.
+    fn metrics(&self) -> String;
 }
 
 /// Whether calls can be served, and by whom.

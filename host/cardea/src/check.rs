@@ -17,7 +17,7 @@ pub(crate) fn run(path: &Path) -> Result<(), Failure> {
     let runtime = crate::serve::runtime()?;
     runtime.block_on(async {
         let parts = Parts::for_trial(&manifest)?;
-        let built = assemble::assemble(&parts, &manifest, 1, None).await.map_err(|report| manifest.wrong(&report))?;
+        let built = assemble::first(&parts, &manifest).await.map_err(|report| manifest.wrong(&report))?;
         let (servers, stages) = (manifest.plan.servers.len(), built.stages.len());
         log::print(&format!("{}: ok, {servers} servers, {stages} stages", path.display()))
     })
@@ -30,15 +30,20 @@ pub(crate) fn rules(plan: &Plan, stages: &[Examined], report: &mut Report) {
         on_error(examined, report);
         on_loss(examined, report);
         keeping(plan, examined, report);
+        shadow_role(examined, report);
     }
     sharing(plan, report);
+    metadata(stages, report);
     shape_first(stages, report);
     coverage(plan, stages, report);
 }
 
-/// Somebody must name the caller, or every exchange ends in 401.
+/// Somebody must name the caller, or every exchange ends in 401. The client of `cardea stdio` is named by the manifest.
 fn identity(plan: &Plan, stages: &[Examined], report: &mut Report) {
-    if stages.iter().any(|stage| stage.inspection.hooks.has(Hook::Authenticate)) || !report.is_empty() {
+    if plan.stdio.is_some()
+        || stages.iter().any(|stage| stage.inspection.hooks.has(Hook::Authenticate))
+        || !report.is_empty()
+    {
         return;
     }
     let problem = Problem::new(
@@ -49,6 +54,18 @@ fn identity(plan: &Plan, stages: &[Examined], report: &mut Report) {
     report.push(
         problem.help("add a stage with `plugin = \"api-key\"`, or with `plugin = \"anonymous\"` if everybody may call"),
     );
+}
+
+/// Only who looks at tokens knows whose are taken.
+fn metadata(stages: &[Examined], report: &mut Report) {
+    for examined in stages.iter().filter(|examined| !examined.inspection.hooks.has(Hook::Authenticate)) {
+        let stage = &examined.plan;
+        if stage.spans.written("metadata") {
+            let message = format!("stage `{}` has `metadata` and looks at no token", stage.name);
+            let problem = Problem::new(stage.spans.of("metadata"), message, "nobody is told this");
+            report.push(problem.help("put it into the stage of role `identity`"));
+        }
+    }
 }
 
 /// Fails closed, unless the manifest says in words why not; who says who calls and who may, always does.
@@ -111,6 +128,17 @@ fn sharing(plan: &Plan, report: &mut Report) {
     }
 }
 
+/// What stands elsewhere in the chain cannot be compared.
+fn shadow_role(examined: &Examined, report: &mut Report) {
+    let (Some((inspection, _)), Some(shadow)) = (&examined.shadow, &examined.plan.shadow) else { return };
+    let (live, other) = (examined.role(), inspection.role());
+    if live != other {
+        let (name, live, other) = (&examined.plan.name, live.as_str(), other.as_str());
+        let message = format!("the shadow of stage `{name}` is of role `{other}`, and the stage of role `{live}`");
+        report.push(Problem::new(shadow.spans.of("plugin"), message, "cannot be compared"));
+    }
+}
+
 /// Nothing may edit arguments after rights have judged them or a limit has counted them.
 fn shape_first(stages: &[Examined], report: &mut Report) {
     let mut judged: Option<&str> = None;
@@ -139,8 +167,11 @@ fn coverage(plan: &Plan, stages: &[Examined], report: &mut Report) {
     let rights: Vec<Matcher> =
         stages.iter().filter(|stage| judges(&stage.inspection)).map(|s| matcher(&s.plan)).collect();
     let servers = plan.servers.iter().map(|server| (assemble::one_server(&server.name), Some(server.name.as_str())));
+    // A list of several servers is asked for at none of them, so that one server alone is behind none of these either.
+    let views = plan.views.iter().map(|view| (view.path.clone(), None));
     let bare: Vec<String> = std::iter::once((assemble::ALL_SERVERS.to_owned(), None))
         .chain(servers)
+        .chain(views)
         .filter(|(endpoint, server)| !rights.iter().any(|matcher| matcher.covers(endpoint, *server)))
         .map(|(endpoint, _)| format!("`{endpoint}`"))
         .collect();

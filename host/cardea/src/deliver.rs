@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cardea_chain::Hook;
+use cardea_chain::{Hook, Stage};
 use cardea_ledger::Journal;
 use cardea_plugin::WasmStage;
 use tokio_util::sync::CancellationToken;
@@ -59,6 +59,11 @@ impl Reader {
 
     /// Delivers what is there. A stage that fails gets the same batch later, after a growing pause.
     async fn step(&mut self, journal: &Journal, stage: &WasmStage) {
+        let oldest = journal.oldest();
+        if self.cursor < oldest {
+            tracing::warn!(stage = %stage.name(), from = self.cursor, to = oldest, "journal records were removed before the stage took them");
+            self.cursor = oldest;
+        }
         while tokio::time::Instant::now() >= self.not_before {
             let batch = match journal.read_from(self.cursor, BATCH) {
                 Ok(batch) if batch.is_empty() => return,
@@ -87,7 +92,6 @@ impl Reader {
     }
 
     fn later(&mut self, stage: &WasmStage, problem: &str) {
-        use cardea_chain::Stage;
         tracing::warn!(stage = %stage.name(), pause = ?self.patience, "did not take journal records: {problem}");
         self.not_before = tokio::time::Instant::now() + self.patience;
         self.patience = (self.patience * 2).min(MOST_PATIENCE);

@@ -1,21 +1,23 @@
 //! What outlives a reload: the wasm engine, the state, the journal, and the generation that serves now.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::SystemTime;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
-use cardea_chain::{Record, Recorder};
+use cardea_chain::{Record, Recorder, Unrecorded};
 use cardea_egress::Egress;
+use cardea_jose::{Jose, Verifiers};
 use cardea_ledger::Journal;
-use cardea_listen::Generation;
+use cardea_listen::{Gauges, Generation};
+use cardea_observe::{Keep, Watch};
 use cardea_plugin::{Engine, EngineSettings};
 use cardea_seal::Replica;
 use cardea_state::Store;
 use futures_util::future::BoxFuture;
 
-use crate::assemble::Built;
+use crate::assemble::{self, Built};
 use crate::manifest::Manifest;
-use crate::{Failure, state};
+use crate::reload::{History, Inbox};
+use crate::{Failure, journal, state};
 
 /// The long-lived parts that every generation is built on.
 pub(crate) struct Parts {
@@ -27,7 +29,12 @@ pub(crate) struct Parts {
     pub(crate) replica: Arc<Replica>,
     /// Takes the records of calls.
     pub(crate) recorder: Arc<dyn Recorder>,
+    /// Counts calls and keeps the recent ones.
+    pub(crate) watch: Arc<Watch>,
+    /// What can be read off the listener.
+    pub(crate) gauges: Arc<Gauges>,
     egress: OnceLock<Option<Arc<Egress>>>,
+    jose: OnceLock<Option<Arc<dyn Verifiers>>>,
 }
 
 impl Parts {
@@ -39,9 +46,18 @@ impl Parts {
         recorder: Arc<dyn Recorder>,
     ) -> Result<Self, Failure> {
         let cache_dir = Some(manifest.data().join("code"));
-        let engine = Engine::new(EngineSettings { cache_dir, ..EngineSettings::default() })
+        let binary = std::env::current_exe().ok();
+        let engine = Engine::new(EngineSettings { cache_dir, binary, ..EngineSettings::default() })
             .map_err(|error| Failure::unavailable(format!("cannot start the wasm engine: {error}")))?;
-        Ok(Self { engine, state, replica: Arc::new(replica), recorder, egress: OnceLock::new() })
+        // Without an admin listener nobody could ask for what is kept.
+        let admin = manifest.plan.admin.as_ref();
+        let keep = admin.map_or(Keep { calls: 0, bytes: 0 }, |admin| Keep {
+            calls: admin.recent_calls,
+            bytes: admin.recent_bytes.bytes(),
+        });
+        let (watch, replica) = (Arc::new(Watch::new(keep)), Arc::new(replica));
+        let (gauges, egress, jose) = (Arc::default(), OnceLock::new(), OnceLock::new());
+        Ok(Self { engine, state, replica, recorder, watch, gauges, egress, jose })
     }
 
     /// The way out for plugins, made when the first stage may use it: reading the roots of trust takes its time.
@@ -56,6 +72,12 @@ impl Parts {
         self.egress.get_or_init(open).clone()
     }
 
+    /// The keys of issuers, kept from generation to generation.
+    pub(crate) fn jose(&self) -> Option<Arc<dyn Verifiers>> {
+        let open = || Some(Arc::new(Jose::new(self.egress()?)) as Arc<dyn Verifiers>);
+        self.jose.get_or_init(open).clone()
+    }
+
     /// The same for a command that serves no call. It must not open the journal: a gateway may be writing it, and a line that
     /// is half written would be taken for a torn one; nor the state, which is that gateway's.
     pub(crate) fn for_trial(manifest: &Manifest) -> Result<Self, Failure> {
@@ -63,19 +85,12 @@ impl Parts {
     }
 }
 
-/// Opens the journal under the data directory.
-pub(crate) fn open_journal(manifest: &Manifest) -> Result<Arc<Journal>, Failure> {
-    let data = manifest.data();
-    Journal::open(&data.join("journal"), cardea_ledger::Settings::default())
-        .map_err(|error| Failure::unavailable(format!("cannot open the journal in {}: {error}", data.display())))
-}
-
-/// The recorder where no call is walked.
-struct NoCalls;
+/// The recorder where no call is walked, or none is kept.
+pub(crate) struct NoCalls;
 
 impl Recorder for NoCalls {
-    fn record(&self, _: Box<Record>) -> BoxFuture<'_, ()> {
-        Box::pin(std::future::ready(()))
+    fn record(&self, _: Box<Record>) -> BoxFuture<'_, Result<(), Unrecorded>> {
+        Box::pin(std::future::ready(Ok(())))
     }
 
     fn record_now(&self, _: Box<Record>) {}
@@ -89,29 +104,40 @@ pub(crate) struct Gateway {
     pub(crate) journal: Arc<Journal>,
     /// What serves now, as the listener sees it.
     pub(crate) serving: Arc<ArcSwap<Generation>>,
+    /// What is asked of the reconciler.
+    pub(crate) inbox: Inbox,
+    /// What it has done.
+    pub(crate) history: History,
     built: ArcSwap<Built>,
-    last: Mutex<Reload>,
-}
-
-/// How the last attempt to change generations ended.
-#[derive(Clone, Debug)]
-pub(crate) struct Reload {
-    /// When.
-    pub(crate) at: SystemTime,
-    /// The report of what was wrong, if it failed.
-    pub(crate) problem: Option<String>,
 }
 
 impl Gateway {
     /// A gateway that serves its first generation.
-    pub(crate) fn new(parts: Parts, journal: Arc<Journal>, first: Built) -> Self {
+    fn new(parts: Parts, journal: Arc<Journal>, first: Built) -> Self {
         Self {
             parts,
             journal,
             serving: Arc::new(ArcSwap::new(Arc::clone(&first.generation))),
+            inbox: Inbox::default(),
+            history: History::begin(&first),
             built: ArcSwap::from_pointee(first),
-            last: Mutex::new(Reload { at: SystemTime::now(), problem: None }),
         }
+    }
+
+    /// Opens what a manifest needs, and builds its first generation.
+    pub(crate) async fn open(manifest: &Manifest, replica: Replica) -> Result<Arc<Self>, Failure> {
+        let journal = journal::open(manifest)?;
+        let state = state::open(manifest).await?;
+        let parts = Parts::new(manifest, state, replica, Arc::clone(&journal) as Arc<dyn Recorder>)?;
+        let first = assemble::first(&parts, manifest).await.map_err(|report| manifest.wrong(&report))?;
+        Ok(Arc::new(Self::new(parts, journal, first)))
+    }
+
+    /// Ends every session and process of the servers, then what they kept, and then the journal.
+    pub(crate) async fn close(&self) {
+        self.built().close().await;
+        self.parts.state.close().await;
+        self.journal.close().await;
     }
 
     /// What serves now, with what it was built from.
@@ -119,24 +145,11 @@ impl Gateway {
         self.built.load_full()
     }
 
-    /// Swaps the generation. Calls under way keep theirs; what the new one no longer uses ends with its last call.
-    pub(crate) fn publish(&self, next: Built) {
-        self.serving.store(Arc::clone(&next.generation));
-        self.built.store(Arc::new(next));
-        self.note(None);
-    }
-
-    /// Notes that a change was refused; the present generation goes on.
-    pub(crate) fn refused(&self, problem: String) {
-        self.note(Some(problem));
-    }
-
-    /// How the last attempt ended.
-    pub(crate) fn last_reload(&self) -> Reload {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn note(&self, problem: Option<String>) {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Reload { at: SystemTime::now(), problem };
+    /// Swaps the generation. Calls under way keep theirs; what the new one no longer uses ends with its last call. Subscriptions
+    /// are no calls: they end now, and whoever subscribes anew is judged by the new one.
+    pub(crate) fn publish(&self, next: Arc<Built>) {
+        let retired = self.serving.swap(Arc::clone(&next.generation));
+        retired.retired.cancel();
+        self.built.store(next);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use cardea_config::{Plan, Source};
 use cardea_grant::Scope;
 
 use crate::assemble::{self, LoadedStage};
@@ -9,12 +10,15 @@ use crate::gateway::Parts;
 use crate::manifest::Manifest;
 use crate::{Failure, log};
 
+/// Name of the copy of what serves, in the data directory.
+const SERVED: &str = "served.toml";
+
 /// Shows the difference. Everything is checked as `cardea check` does, because a plan that cannot be served is none.
 pub(crate) fn run(path: &Path) -> Result<(), Failure> {
     let manifest = Manifest::read(path)?;
     let built = crate::serve::runtime()?.block_on(async {
         let parts = Parts::for_trial(&manifest)?;
-        assemble::assemble(&parts, &manifest, 1, None).await.map_err(|report| manifest.wrong(&report))
+        assemble::first(&parts, &manifest).await.map_err(|report| manifest.wrong(&report))
     })?;
     let mut text = match remembered(&manifest) {
         Some(served) => format!("{}", cardea_config::diff(&served.plan, &manifest.plan)),
@@ -41,20 +45,27 @@ fn stage(loaded: &LoadedStage) -> String {
 }
 
 /// Keeps the manifest that serves now, for a later `cardea plan`. Its text has no secrets, only their names.
-pub(crate) fn remember(manifest: &Manifest) {
-    let file = served(manifest);
-    let written = std::fs::create_dir_all(manifest.data()).and_then(|()| std::fs::write(&file, &manifest.source.text));
+pub(crate) fn remember(plan: &Plan, source: &Source) {
+    let file = served(plan);
+    let written = std::fs::create_dir_all(&plan.data_directory).and_then(|()| std::fs::write(&file, &source.text));
     if let Err(error) = written {
         tracing::warn!(file = %file.display(), %error, "cannot keep a copy of the manifest; `cardea plan` will not know it");
     }
 }
 
 fn remembered(manifest: &Manifest) -> Option<Manifest> {
-    let text = std::fs::read_to_string(served(manifest)).ok()?;
+    let text = std::fs::read_to_string(served(&manifest.plan)).ok()?;
     // Read as if it stood where the manifest stands, so that relative paths mean the same.
     Manifest::parse(Path::new(&manifest.source.name), text).ok()
 }
 
-fn served(manifest: &Manifest) -> PathBuf {
-    manifest.data().join("served.toml")
+/// The manifest that served last, if it kept what it keeps in the usual place: for when the present one cannot be read.
+pub(crate) fn served_beside(path: &Path) -> Option<Manifest> {
+    let folder = std::path::absolute(path).ok()?.parent()?.to_path_buf();
+    let text = std::fs::read_to_string(folder.join(".cardea").join(SERVED)).ok()?;
+    Manifest::parse(path, text).ok()
+}
+
+fn served(plan: &Plan) -> PathBuf {
+    plan.data_directory.join(SERVED)
 }

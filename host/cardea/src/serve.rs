@@ -10,9 +10,9 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::gateway::{Gateway, Parts, open_journal};
+use crate::gateway::Gateway;
 use crate::manifest::Manifest;
-use crate::{Failure, assemble, cluster, deliver, log, plan, reload, state, status};
+use crate::{Failure, cluster, control, deliver, log, operate, plan, reload, status};
 
 /// Serves until a signal says to stop.
 pub(crate) fn run(path: &Path) -> Result<(), Failure> {
@@ -33,45 +33,39 @@ async fn serve(path: PathBuf, manifest: Manifest) -> Result<(), Failure> {
     let (listen, cluster) = (&manifest.plan.listen, &manifest.plan.cluster);
     // Bound first: the others may have to be told the port.
     let bound = cardea_listen::bind(listen.address).await.map_err(|error| taken("[listen]", listen.address, &error))?;
-    let replica = cluster::replica(cluster, Some(bound.address()))?;
     let link = cluster::link(cluster)?;
-    let journal = open_journal(&manifest)?;
-    let state = state::open(&manifest).await?;
-    let parts = Parts::new(&manifest, state, replica, Arc::clone(&journal) as Arc<dyn cardea_chain::Recorder>)?;
-    let first = assemble::assemble(&parts, &manifest, 1, None).await.map_err(|report| manifest.wrong(&report))?;
+    let gateway = Gateway::open(&manifest, cluster::replica(cluster, Some(bound.address()))?).await?;
     let certificate = certificate(listen)?;
-    let gateway = Arc::new(Gateway::new(parts, journal, first));
     let shutdown = CancellationToken::new();
 
     let admin = match &manifest.plan.admin {
         Some(plan) => Some(open_admin(plan).await?),
         None => None,
     };
-    // Whoever reads "serving" may send a signal at once.
+    // Whoever reads "serving" may send a signal at once, or change a file.
     let signals =
         Signals::listen().map_err(|error| Failure::unavailable(format!("cannot listen for signals: {error}")))?;
     cluster::announce(cluster);
-    announce(bound.address(), certificate.is_some(), admin.as_ref().map(cardea_admin::Bound::address), &gateway);
-    plan::remember(&manifest);
-
+    plan::remember(&manifest.plan, &manifest.source);
+    control::remember(&manifest.plan, admin.as_ref().map(cardea_admin::Bound::address));
     let mut tasks = tokio::task::JoinSet::new();
+    reload::follow(path, Arc::clone(&gateway), certificate.clone(), signals.hangup, shutdown.clone(), &mut tasks);
+    announce(bound.address(), certificate.is_some(), admin.as_ref().map(cardea_admin::Bound::address), &gateway);
+
     if let Some(admin) = admin {
-        tasks.spawn(admin.serve(status::of(&gateway), shutdown.clone()));
+        tasks.spawn(admin.serve(status::of(&gateway), operate::of(&gateway), shutdown.clone()));
     }
-    let follow = reload::follow(path, Arc::clone(&gateway), certificate.clone(), signals.hangup, shutdown.clone());
-    tasks.spawn(follow);
     tasks.spawn(deliver::follow(Arc::clone(&gateway), manifest.data().to_path_buf(), shutdown.clone()));
     tasks.spawn(stop_on_signal(signals.terminate, signals.interrupt, shutdown.clone()));
     let settings = cardea_listen::Settings {
+        gauges: Arc::clone(&gateway.parts.gauges),
         replica: Arc::clone(&gateway.parts.replica),
         link,
         ..settings(listen, bound.address(), certificate.as_ref())?
     };
     bound.serve(settings, Arc::clone(&gateway.serving), shutdown).await;
     while tasks.join_next().await.is_some() {}
-    gateway.built().close().await;
-    gateway.parts.state.close().await;
-    gateway.journal.close().await;
+    gateway.close().await;
     tracing::info!("stopped");
     Ok(())
 }
@@ -106,29 +100,33 @@ fn settings(
         .map(|certificate| certificate.server_config())
         .transpose()
         .map_err(|error| Failure::config(format!("[listen.tls]: {error}")))?;
-    let limits = &plan.limits;
     Ok(cardea_listen::Settings {
         hosts: plan.allowed_hosts.clone(),
         origins,
         tls,
         public_url: plan.public_url.as_ref().map(ToString::to_string),
-        limits: cardea_listen::Limits {
-            max_body: limits.max_body_bytes.bytes(),
-            header_timeout: limits.header_timeout,
-            body_timeout: limits.body_timeout,
-            idle_timeout: limits.idle_timeout,
-            max_connections: limits.max_connections,
-            max_connections_per_peer: limits.max_connections_per_peer,
-            max_calls: limits.max_concurrent_calls,
-            call_timeout: limits.call_timeout,
-            max_call_timeout: limits.max_call_timeout,
-            max_sessions: limits.max_sessions,
-            session_idle: limits.session_idle,
-            drain: limits.drain_timeout,
-            ..cardea_listen::Limits::default()
-        },
+        limits: limits(&plan.limits),
         ..cardea_listen::Settings::default()
     })
+}
+
+/// The limits of a front door, whatever kind it is.
+pub(crate) fn limits(plan: &cardea_config::Limits) -> cardea_listen::Limits {
+    cardea_listen::Limits {
+        max_body: plan.max_body_bytes.bytes(),
+        header_timeout: plan.header_timeout,
+        body_timeout: plan.body_timeout,
+        idle_timeout: plan.idle_timeout,
+        max_connections: plan.max_connections,
+        max_connections_per_peer: plan.max_connections_per_peer,
+        max_calls: plan.max_concurrent_calls,
+        call_timeout: plan.call_timeout,
+        max_call_timeout: plan.max_call_timeout,
+        max_sessions: plan.max_sessions,
+        session_idle: plan.session_idle,
+        drain: plan.drain_timeout,
+        ..cardea_listen::Limits::default()
+    }
 }
 
 fn loopback_origins(address: SocketAddr, tls: bool) -> Vec<String> {
@@ -148,21 +146,27 @@ fn taken(section: &str, address: SocketAddr, error: &dyn std::fmt::Display) -> F
     ))
 }
 
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hangup: Signal,
+/// The signals a gateway heeds.
+pub(crate) struct Signals {
+    pub(crate) terminate: Signal,
+    pub(crate) interrupt: Signal,
+    pub(crate) hangup: Signal,
+    /// Never read. A file that may not grow further is to be an error of the write; unhandled, the signal ends the process.
+    _file_size: Signal,
 }
 
 impl Signals {
-    fn listen() -> std::io::Result<Self> {
+    /// From here on they end nobody by themselves.
+    pub(crate) fn listen() -> std::io::Result<Self> {
         let [terminate, interrupt, hangup] =
             [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()].map(signal);
-        Ok(Self { terminate: terminate?, interrupt: interrupt?, hangup: hangup? })
+        let file_size = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?;
+        Ok(Self { terminate: terminate?, interrupt: interrupt?, hangup: hangup?, _file_size: file_size })
     }
 }
 
-async fn stop_on_signal(mut terminate: Signal, mut interrupt: Signal, shutdown: CancellationToken) {
+/// Tells `shutdown` at the first signal to stop; the second one ends the process.
+pub(crate) async fn stop_on_signal(mut terminate: Signal, mut interrupt: Signal, shutdown: CancellationToken) {
     tokio::select! {
         _ = terminate.recv() => tracing::info!("SIGTERM: finishing what is under way"),
         _ = interrupt.recv() => tracing::info!("SIGINT: finishing what is under way"),

@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use cardea_config::{Keep, KeepIn, KvLoss, LimiterLoss, RedisPlan, StagePlan, StatePlace};
 use cardea_egress::Egress;
+use cardea_jose::Verifiers;
 use cardea_plugin::Capabilities;
 use cardea_state::{Bounds, File, Memory, Redis, RedisSettings, Store};
 
@@ -28,7 +29,12 @@ pub(crate) fn in_memory() -> Store {
 }
 
 /// What stands behind the imports of a stage.
-pub(crate) fn capabilities(store: &Store, stage: &StagePlan, egress: Option<Arc<Egress>>) -> Capabilities {
+pub(crate) fn capabilities(
+    store: &Store,
+    stage: &StagePlan,
+    egress: Option<Arc<Egress>>,
+    jose: Option<Arc<dyn Verifiers>>,
+) -> Capabilities {
     let keep = match stage.keep {
         Keep::Process => cardea_state::Keep::Process,
         Keep::Durable => cardea_state::Keep::Durable,
@@ -42,7 +48,7 @@ pub(crate) fn capabilities(store: &Store, stage: &StagePlan, egress: Option<Arc<
         KvLoss::Refuse => cardea_state::KvLoss::Refuse,
         KvLoss::Empty => cardea_state::KvLoss::Empty,
     };
-    Capabilities { kv: store.kv(keep, kv), limiter: store.limiter(limiter), egress }
+    Capabilities { kv: store.kv(keep, kv), limiter: store.limiter(limiter), egress, jose }
 }
 
 async fn share(plan: &RedisPlan) -> Result<Store, Failure> {

@@ -1,7 +1,6 @@
 //! What the admin listener tells of the gateway.
 
 use std::sync::{Arc, Weak};
-use std::time::UNIX_EPOCH;
 
 use cardea_admin::{Readiness, ServerState, Status};
 use cardea_chain::Health;
@@ -10,7 +9,8 @@ use cardea_registry::Fare;
 use serde_json::{Value, json};
 
 use crate::gateway::Gateway;
-use crate::source;
+use crate::reload::millis;
+use crate::{metrics, source};
 
 /// The status of a gateway. It holds the gateway weakly: looking at it does not keep it alive.
 pub(crate) fn of(gateway: &Arc<Gateway>) -> Arc<dyn Status> {
@@ -30,7 +30,7 @@ impl Status for OfGateway {
 
     fn status(&self) -> Value {
         let Some(gateway) = self.0.upgrade() else { return Value::Null };
-        let (built, last) = (gateway.built(), gateway.last_reload());
+        let (built, (at, problem)) = (gateway.built(), gateway.history.last());
         let stages: Vec<Value> = built
             .stages
             .iter()
@@ -46,14 +46,26 @@ impl Status for OfGateway {
                 })
             })
             .collect();
-        let millis = last.at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
         json!({
             "version": env!("CARGO_PKG_VERSION"),
             "generation": built.generation.number,
-            "lastReload": { "atMs": millis, "ok": last.problem.is_none(), "problem": last.problem },
+            "lastReload": { "atMs": millis(at), "ok": problem.is_none(), "problem": problem },
             "stages": stages,
+            "tasks": tokio::runtime::Handle::current().metrics().num_alive_tasks(),
             "journal": { "lost": gateway.journal.lost() },
         })
+    }
+
+    fn calls(&self, most: usize) -> Value {
+        json!({ "calls": self.0.upgrade().map_or_else(Vec::new, |gateway| gateway.parts.watch.calls(most)) })
+    }
+
+    fn call(&self, id: &str) -> Option<Value> {
+        self.0.upgrade()?.parts.watch.call(id)
+    }
+
+    fn metrics(&self) -> String {
+        self.0.upgrade().map_or_else(String::new, |gateway| metrics::page(&gateway))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Notices that files changed, however they are replaced: written in place, renamed over, or swapped by symlink.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,10 +19,14 @@ const SETTLE: Duration = Duration::from_millis(50);
 /// The longest to wait for that: a folder in which something is always written must not hold a change up.
 const MOST_SETTLE: Duration = Duration::from_millis(300);
 
+/// What is in a file: its digest, or why it cannot be read.
+type Content = Result<[u8; 32], std::io::ErrorKind>;
+
 /// Watches a set of files by their content.
 pub(crate) struct Watch {
     files: BTreeSet<PathBuf>,
-    seen: [u8; 32],
+    /// What was in each of them when it was last looked at.
+    seen: BTreeMap<PathBuf, Content>,
     changed: Arc<Notify>,
     watcher: Option<RecommendedWatcher>,
 }
@@ -31,9 +35,8 @@ impl Watch {
     /// Watches files, as they are now.
     pub(crate) fn new(files: BTreeSet<PathBuf>) -> Self {
         let changed = Arc::new(Notify::new());
-        let mut watch = Self { seen: [0; 32], watcher: watcher(&changed), changed, files: BTreeSet::new() };
+        let mut watch = Self { seen: BTreeMap::new(), watcher: watcher(&changed), changed, files: BTreeSet::new() };
         watch.follow(files);
-        watch.seen = fingerprint(&watch.files);
         watch
     }
 
@@ -51,10 +54,13 @@ impl Watch {
                 }
             }
         }
-        if files != self.files {
-            self.files = files;
-            self.seen = fingerprint(&self.files);
+        self.seen.retain(|file, _| files.contains(file));
+        for file in &files {
+            self.seen.entry(file.clone()).or_insert_with(|| content(file));
         }
+        self.files = files;
+        // A change that was on its way to be noticed still is.
+        self.changed.notify_one();
     }
 
     /// Comes back when the content of a file differs from what was last seen.
@@ -64,7 +70,7 @@ impl Watch {
                 let settled = async { while timeout(SETTLE, self.changed.notified()).await.is_ok() {} };
                 let _ = timeout(MOST_SETTLE, settled).await;
             }
-            let now = fingerprint(&self.files);
+            let now = contents(&self.files);
             if now != self.seen {
                 self.seen = now;
                 return;
@@ -94,15 +100,12 @@ fn folder(file: &Path) -> PathBuf {
     }
 }
 
-fn fingerprint(files: &BTreeSet<PathBuf>) -> [u8; 32] {
-    let mut whole = Sha256::new();
-    for file in files {
-        match std::fs::read(file) {
-            Ok(content) => whole.update(Sha256::digest(&content)),
-            Err(error) => whole.update(error.kind().to_string()),
-        }
-    }
-    whole.finalize().into()
+fn contents(files: &BTreeSet<PathBuf>) -> BTreeMap<PathBuf, Content> {
+    files.iter().map(|file| (file.clone(), content(file))).collect()
+}
+
+fn content(file: &Path) -> Content {
+    std::fs::read(file).map(|content| Sha256::digest(&content).into()).map_err(|error| error.kind())
 }
 
 #[cfg(test)]

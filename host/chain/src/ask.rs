@@ -31,6 +31,12 @@ impl Ask {
         (Self { id, method, params, answer }, answered)
     }
 
+    /// The same question once more, under the same id, for somebody who sees its answer before it goes on.
+    pub(crate) fn relayed(&self, params: Option<Bytes>) -> (Self, oneshot::Receiver<Answered>) {
+        let (answer, answered) = oneshot::channel();
+        (Self { id: self.id, method: self.method.clone(), params, answer }, answered)
+    }
+
     /// The request a client with a session gets.
     pub fn message(&self) -> Bytes {
         compose::request(&Id::number(self.id), self.method.as_str(), self.params.as_deref())
@@ -39,6 +45,11 @@ impl Ask {
     /// Hands the answer over. A server that no longer waits for it hears nothing.
     pub fn answer(self, answered: Answered) {
         let _ = self.answer.send(answered);
+    }
+
+    /// Comes back once the server no longer waits for an answer.
+    pub(crate) async fn withdrawn(&mut self) {
+        self.answer.closed().await;
     }
 
     /// True once the server no longer waits for an answer.

@@ -9,7 +9,7 @@ use cardea_message::{Method, Version};
 use http::HeaderMap;
 use tokio::time::Instant;
 
-use crate::{ClientSession, Directory, Scratch, Subject};
+use crate::{ClientSession, Directory, Duties, Scratch, Subject};
 
 /// A call under way. Stages see it behind an `Arc`; the corridor changes it between hooks only.
 #[derive(Clone, Debug)]
@@ -44,6 +44,8 @@ pub struct Call {
     pub received: std::time::SystemTime,
     /// Notes of stages.
     pub scratch: Scratch,
+    /// Conditions under which stages let it pass.
+    pub duties: Duties,
 }
 
 impl Call {

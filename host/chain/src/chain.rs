@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use crate::admission::Admissions;
 use crate::record::Trail;
+use crate::under_way::UnderWay;
 use crate::{
-    Call, CallId, Credential, Fault, FaultKind, Finding, Hook, HookFault, HookFaultKind, Matcher, Recorder, Refusal,
-    RefusalKind, Reply, Role, Side, Stage, Step, Subject,
+    Call, CallId, Credential, Fault, FaultKind, Finding, Hook, HookFault, HookFaultKind, Matcher, Observer, Recorder,
+    Refusal, RefusalKind, Reply, Role, Side, Stage, Step, Subject,
 };
 
 /// The stages of one generation. Immutable: a reload builds another one.
@@ -15,6 +17,9 @@ pub struct Chain {
     pub(crate) stages: Vec<Placed>,
     pub(crate) generation: u64,
     pub(crate) recorder: Option<Arc<dyn Recorder>>,
+    pub(crate) observer: Option<Arc<dyn Observer>>,
+    pub(crate) under_way: UnderWay,
+    pub(crate) admissions: Admissions,
 }
 
 /// A stage with the manifest's word on when it is asked and what its failure means.
@@ -53,7 +58,20 @@ impl Chain {
     /// A chain of stages in manifest order. `recorder` is used only if one of them holds the journal grant.
     pub fn new(stages: Vec<Placed>, generation: u64, recorder: Arc<dyn Recorder>) -> Self {
         let keeps_journal = stages.iter().any(|placed| placed.stage.keeps_journal());
-        Self { stages, generation, recorder: keeps_journal.then_some(recorder) }
+        let recorder = keeps_journal.then_some(recorder);
+        let (under_way, admissions) = (UnderWay::default(), Admissions::default());
+        Self { stages, generation, recorder, observer: None, under_way, admissions }
+    }
+
+    /// The same chain, watched.
+    #[must_use]
+    pub fn watched_by(self, observer: Arc<dyn Observer>) -> Self {
+        Self { observer: Some(observer), ..self }
+    }
+
+    /// Whether somebody hears of the stages' words.
+    pub(crate) fn is_heard(&self) -> bool {
+        self.recorder.is_some() || self.observer.is_some()
     }
 
     /// Number of the generation.
@@ -64,6 +82,21 @@ impl Chain {
     /// Its stages, in manifest order.
     pub fn stages(&self) -> &[Placed] {
         &self.stages
+    }
+
+    /// Calls that walk it at the moment. Subscriptions are not counted.
+    pub fn calls_under_way(&self) -> u64 {
+        self.under_way.count()
+    }
+
+    /// Calls that have begun to walk it.
+    pub fn calls_begun(&self) -> u64 {
+        self.under_way.begun()
+    }
+
+    /// Ends every call that walks it, with a fault that says why. Subscriptions go on.
+    pub fn end_calls(&self) {
+        self.under_way.cut();
     }
 
     /// Room 2: the first authenticator of the endpoint that recognises the credential names the subject. A trap refuses,
@@ -83,19 +116,19 @@ impl Chain {
             let found = placed.stage.authenticate(credential).await;
             let step = Step::of(placed, Hook::Authenticate, started);
             let mut note = |step| {
-                if self.recorder.is_some() {
+                if self.is_heard() {
                     steps.push(step);
                 }
             };
             match found {
                 Ok(done) => match done.verdict {
-                    Finding::None => note(step.word("none")),
+                    Finding::None => note(step.at(done.effects.cost).word("none")),
                     Finding::Subject(subject) => {
-                        note(step.word("subject"));
+                        note(step.at(done.effects.cost).word("subject"));
                         return Ok(Arc::from(subject));
                     }
                     Finding::Refuse(refusal) => {
-                        note(step.refuse(&refusal));
+                        note(step.at(done.effects.cost).refuse(&refusal));
                         tracing::info!(stage = %placed.stage.name(), reason = refusal.reason, "credential refused");
                         return Err(refusal);
                     }
@@ -115,10 +148,11 @@ impl Chain {
         ))
     }
 
-    /// Records an exchange that room 2 refused. There is no call yet, and still one record.
+    /// Records an exchange that room 2 refused. There is no call yet, and still one record. Whether it could be written makes
+    /// no difference: nothing leaves but the refusal.
     pub async fn record_refused(&self, call: &Arc<Call>, admitted: Vec<Step>, refusal: &Refusal) {
-        let trail = Trail::new(call, self.generation, self.recorder.clone(), admitted);
-        trail.finish(&Reply::refused(refusal.clone())).await;
+        let trail = Trail::new(call, self, admitted);
+        trail.finish(Reply::refused(refusal.clone())).await;
     }
 }
 

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::{Condition, Cost};
+
 /// The effects of one hook, collected while it runs and committed by the corridor afterwards.
 #[derive(Default)]
 pub struct Effects {
@@ -16,10 +18,16 @@ pub struct Effects {
     pub edited: Vec<String>,
     /// Notes for other stages: key, value.
     pub scratch: Vec<(String, Bytes)>,
+    /// Conditions under which it lets the call pass; they count if it does.
+    pub conditions: Vec<Arc<Condition>>,
+    /// Conditions of the call that it has fulfilled, by id.
+    pub fulfilled: Vec<u32>,
     /// What the journal is to keep of payloads.
     pub includes: Vec<Include>,
     /// Values of the stage's own for the journal: key, JSON.
     pub notes: Vec<(String, String)>,
+    /// What the hook took; it counts in any case.
+    pub cost: Cost,
     /// Things given back when the call ends, however it ends: their `Drop` does it.
     pub held: Vec<Box<dyn Any + Send + Sync>>,
 }

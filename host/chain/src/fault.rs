@@ -51,8 +51,12 @@ pub enum FaultKind {
     TooLarge,
     /// The client cancelled.
     Cancelled,
+    /// The generation it began with is older than the house keeps.
+    Superseded,
     /// A stage failed, and its failure refuses the call.
     StageFailed,
+    /// The journal must have the call and cannot take it.
+    Unrecorded,
     /// Anything else: a bug of ours.
     Internal,
 }
@@ -85,6 +89,12 @@ impl Fault {
         )
     }
 
+    /// The journal must have the call and cannot take it.
+    pub(crate) fn unrecorded(outside: &str) -> Self {
+        let inside = "the journal cannot be written, and its mode is strict";
+        Self::new(Side::House, FaultKind::Unrecorded, outside, inside)
+    }
+
     /// The word used in logs and records.
     pub fn word(&self) -> &'static str {
         match self.kind {
@@ -98,7 +108,9 @@ impl Fault {
             FaultKind::Overloaded => "overloaded",
             FaultKind::TooLarge => "too-large",
             FaultKind::Cancelled => "cancelled",
+            FaultKind::Superseded => "superseded",
             FaultKind::StageFailed => "stage-failed",
+            FaultKind::Unrecorded => "unrecorded",
             FaultKind::Internal => "internal",
         }
     }
@@ -110,7 +122,8 @@ fn unknown_name_wording(method: &cardea_message::Method, name: &str) -> String {
     match method.as_str() {
         "tools/call" => format!("Unknown tool: {shown}"),
         "prompts/get" => format!("Unknown prompt: {shown}"),
-        "resources/read" => format!("Resource not found: {shown}"),
+        "resources/read" | "resources/subscribe" | "resources/unsubscribe" => format!("Resource not found: {shown}"),
+        "tasks/get" | "tasks/update" | "tasks/cancel" => format!("Unknown task: {shown}"),
         _ => format!("Unknown name: {shown}"),
     }
 }

@@ -129,10 +129,42 @@ impl Listing {
         page.items.chunks(size).zip(page.spans.chunks(size)).map(|chunk| Arc::new(cut(chunk))).collect()
     }
 
+    /// Bytes of the page it was read from.
+    pub fn bytes(&self) -> usize {
+        self.result.len()
+    }
+
     /// The raw definition of an item.
     pub fn definition(&self, id: &str) -> Option<Bytes> {
         let at = self.items.iter().position(|item| item.id == id)?;
         Some(self.result.slice(self.spans[at].clone()))
+    }
+
+    /// The raw definition at a place of the page.
+    pub(crate) fn definition_at(&self, at: usize) -> Bytes {
+        self.result.slice(self.spans[at].clone())
+    }
+
+    /// The raw result with these items in the place of its own, none left out; all bytes outside the array stay.
+    pub(crate) fn rewritten(&self, items: &[Option<Bytes>]) -> Bytes {
+        let kept: Vec<&Bytes> = items.iter().flatten().collect();
+        if kept.len() == self.spans.len()
+            && kept.iter().zip(&self.spans).all(|(new, span)| **new == self.result[span.clone()])
+        {
+            return self.result.clone();
+        }
+        let mut out = BytesMut::with_capacity(self.result.len());
+        out.put_slice(&self.result[..self.array.start]);
+        out.put_u8(b'[');
+        for (position, item) in kept.into_iter().enumerate() {
+            if position > 0 {
+                out.put_u8(b',');
+            }
+            out.put_slice(item);
+        }
+        out.put_u8(b']');
+        out.put_slice(&self.result[self.array.end..]);
+        out.freeze()
     }
 
     /// The raw result with only the items kept; all bytes outside the array stay. What differs by subject must not be

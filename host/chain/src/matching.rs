@@ -39,6 +39,11 @@ impl Matcher {
             && fits(&self.names, call.native_name.as_deref().unwrap_or_default())
     }
 
+    /// Whether anything of a server could be meant.
+    pub fn server(&self, server: &str) -> bool {
+        fits(&self.servers, server)
+    }
+
     /// Whether every call at an endpoint is meant, whatever its method and name. `server` is the one behind the endpoint,
     /// if there is only one.
     pub fn covers(&self, endpoint: &str, server: Option<&str>) -> bool {

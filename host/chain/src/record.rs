@@ -11,17 +11,32 @@ use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use crate::{
-    Answer, Call, Document, Effects, Hook, HookFault, Include, Origin, Placed, Refusal, Reply, Subject, Treatment,
+    Call, Chain, Document, Effects, End, Fault, Include, Intent, Observer, Reply, Step, Subject, Trace, Treatment,
 };
 
 /// Takes the records of a chain. Implemented over the ledger.
 pub trait Recorder: Send + Sync + 'static {
-    /// Takes a record on the path: waits while the journal's queue is full, so none is lost.
-    fn record(&self, record: Box<Record>) -> BoxFuture<'_, ()>;
+    /// Whether a call must be written down before its server is asked.
+    fn wants_intents(&self) -> bool {
+        false
+    }
+
+    /// Takes the intent of a call, and comes back when it is durable.
+    fn intend(&self, intent: Box<Intent>) -> BoxFuture<'_, Result<(), Unrecorded>> {
+        drop(intent);
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    /// Takes a record on the path: waits while the journal's queue is full, and longer if the journal is to be durable first.
+    fn record(&self, record: Box<Record>) -> BoxFuture<'_, Result<(), Unrecorded>>;
 
     /// Takes a record of a call that was dropped; must not wait, counts what it cannot take.
     fn record_now(&self, record: Box<Record>);
 }
+
+/// What must be written down before a call goes on could not be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unrecorded;
 
 /// One call, as the journal keeps it.
 #[derive(Debug, Serialize)]
@@ -82,57 +97,16 @@ pub struct Entry {
     pub json: String,
 }
 
-/// One word of a stage.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Step {
-    /// The stage.
-    pub stage: Arc<str>,
-    /// The hook.
-    pub hook: &'static str,
-    /// `none`, `subject`, `pass`, `answer`, `refuse`, `keep`, `choose`, `fault`.
-    pub verdict: &'static str,
-    /// The operator's sentence, where there is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// Pointers it edited.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub edited: Vec<String>,
-    /// How long the hook took.
-    pub micros: u64,
-}
-
-impl Step {
-    pub(crate) fn of(placed: &Placed, hook: Hook, started: Instant) -> Self {
-        Self {
-            stage: Arc::clone(placed.stage.name()),
-            hook: hook.as_str(),
-            verdict: "pass",
-            reason: None,
-            edited: Vec::new(),
-            micros: started.elapsed().as_micros() as u64,
-        }
-    }
-
-    pub(crate) fn word(self, verdict: &'static str) -> Self {
-        Self { verdict, ..self }
-    }
-
-    pub(crate) fn refuse(self, refusal: &Refusal) -> Self {
-        Self { verdict: "refuse", reason: Some(refusal.reason.clone()), ..self }
-    }
-
-    pub(crate) fn fault(self, fault: &HookFault) -> Self {
-        Self { verdict: "fault", reason: Some(format!("{}: {}", fault.kind.as_str(), fault.inside)), ..self }
-    }
-}
+/// Room for the words of as many hooks as most calls meet.
+const STEPS: usize = 16;
 
 /// The record while the call walks. Dropping it unfinished records a cancelled call: the client is gone, the fact is not.
 pub(crate) struct Trail {
-    /// None while the walk changes the call, and where nothing is recorded.
+    /// None while the walk changes the call, and where nobody hears of it.
     call: Option<Arc<Call>>,
     generation: u64,
     recorder: Option<Arc<dyn Recorder>>,
+    observer: Option<Arc<dyn Observer>>,
     started: Instant,
     steps: Vec<Step>,
     includes: Vec<Include>,
@@ -140,16 +114,15 @@ pub(crate) struct Trail {
 }
 
 impl Trail {
-    pub(crate) fn new(
-        call: &Arc<Call>,
-        generation: u64,
-        recorder: Option<Arc<dyn Recorder>>,
-        steps: Vec<Step>,
-    ) -> Self {
+    pub(crate) fn new(call: &Arc<Call>, chain: &Chain, steps: Vec<Step>) -> Self {
+        if let Some(observer) = &chain.observer {
+            observer.begun();
+        }
         Self {
-            call: recorder.is_some().then(|| Arc::clone(call)),
-            generation,
-            recorder,
+            call: chain.is_heard().then(|| Arc::clone(call)),
+            generation: chain.generation,
+            recorder: chain.recorder.clone(),
+            observer: chain.observer.clone(),
             started: Instant::now(),
             steps,
             includes: Vec::new(),
@@ -159,7 +132,7 @@ impl Trail {
 
     /// Follows the call: the record shows what room 4 and the stages made of it.
     pub(crate) fn follow(&mut self, call: &Arc<Call>) {
-        if self.recorder.is_some() {
+        if self.is_heard() {
             self.call = Some(Arc::clone(call));
         }
     }
@@ -170,7 +143,10 @@ impl Trail {
     }
 
     pub(crate) fn step(&mut self, step: Step) {
-        if self.recorder.is_some() {
+        if self.is_heard() {
+            if self.steps.capacity() == 0 {
+                self.steps.reserve(STEPS);
+            }
             self.steps.push(step);
         }
     }
@@ -186,19 +162,48 @@ impl Trail {
         }
     }
 
-    /// Records the end, waiting if the journal's queue is full: this stands before the reply leaves.
-    pub(crate) async fn finish(mut self, reply: &Reply) {
-        if let Some(recorder) = self.recorder.take()
-            && let Some(record) = self.record(Some(reply))
-        {
-            recorder.record(Box::new(record)).await;
+    /// Writes down that the call is about to leave, where the journal wants to know.
+    pub(crate) async fn intend(&self) -> Result<(), Fault> {
+        match (&self.recorder, &self.call) {
+            (Some(recorder), Some(call)) if recorder.wants_intents() => {
+                let intent = Intent::of(call, self.generation);
+                recorder
+                    .intend(Box::new(intent))
+                    .await
+                    .map_err(|Unrecorded| Fault::unrecorded("The call was not sent, because it cannot be recorded"))
+            }
+            _ => Ok(()),
         }
+    }
+
+    /// Records the end; this stands before the reply leaves. A reply that must not leave unrecorded, and cannot be recorded,
+    /// becomes a fault; the observer has heard of the reply as it was.
+    pub(crate) async fn finish(mut self, reply: Reply) -> Reply {
+        self.tell(Some(&reply));
+        let Some(recorder) = self.recorder.take() else { return reply };
+        let Some(record) = self.record(Some(&reply)) else { return reply };
+        match recorder.record(Box::new(record)).await {
+            Ok(()) => reply,
+            Err(Unrecorded) => Fault::unrecorded("The answer is withheld, because it cannot be recorded").into(),
+        }
+    }
+
+    fn is_heard(&self) -> bool {
+        self.recorder.is_some() || self.observer.is_some()
+    }
+
+    /// Tells the observer how the call ended, once.
+    fn tell(&mut self, reply: Option<&Reply>) {
+        let (Some(observer), Some(call)) = (self.observer.take(), &self.call) else { return };
+        let steps = if self.recorder.is_some() { self.steps.clone() } else { std::mem::take(&mut self.steps) };
+        let micros = self.started.elapsed().as_micros() as u64;
+        observer.ended(Trace::of(call, self.generation, steps, reply, micros));
     }
 
     fn record(&mut self, reply: Option<&Reply>) -> Option<Record> {
         let call = self.call.take()?;
         let document = reply.map(|reply| reply.document(&call.method, call.name.as_deref())).unwrap_or_default();
-        let (outcome, blame, detail, reason) = verdict(reply);
+        let End { outcome, blame, detail, reason } = End::of(reply);
         Some(Record {
             at_ms: millis(call.received),
             call: call.id.to_string(),
@@ -225,49 +230,13 @@ impl Trail {
 
 impl Drop for Trail {
     fn drop(&mut self) {
+        self.tell(None);
         if let Some(recorder) = self.recorder.take()
             && let Some(record) = self.record(None)
         {
             recorder.record_now(Box::new(record));
         }
     }
-}
-
-fn verdict(reply: Option<&Reply>) -> (&'static str, &'static str, Option<String>, Option<String>) {
-    let Some(reply) = reply else {
-        return ("cancelled", "client", None, None);
-    };
-    let blame = match reply.origin {
-        Origin::Server => "server",
-        Origin::Stage => "stage",
-        Origin::House => "house",
-    };
-    match &reply.answer {
-        Answer::Refused(refusal) => {
-            ("refused", blame, Some(refusal.kind.as_str().to_owned()), Some(refusal.reason.clone()))
-        }
-        Answer::Failed(fault) => {
-            ("failed", fault.side.as_str(), Some(fault.word().to_owned()), Some(fault.inside.clone()))
-        }
-        Answer::Message(_) | Answer::Result(_) => match (reply.result(), &reply.answer) {
-            (Some(result), _) if is_tool_error(&result) => ("tool-error", blame, None, None),
-            (Some(_), _) => ("ok", blame, None, None),
-            (None, Answer::Message(response)) => {
-                ("error", blame, response.error().and_then(|error| code(&error)), None)
-            }
-            (None, _) => ("error", blame, None, None),
-        },
-    }
-}
-
-fn is_tool_error(result: &[u8]) -> bool {
-    let span = Pointer::parse("/isError").ok().and_then(|pointer| json::find(result, &pointer));
-    span.is_some_and(|span| &result[span] == b"true")
-}
-
-fn code(error: &[u8]) -> Option<String> {
-    let span = json::find(error, &Pointer::parse("/code").ok()?)?;
-    String::from_utf8(error[span].to_vec()).ok()
 }
 
 fn payload(includes: &[Include], call: &[u8], reply: &[u8]) -> Map<String, Value> {
@@ -335,6 +304,6 @@ fn digest(value: &[u8]) -> String {
     })
 }
 
-fn millis(time: SystemTime) -> u64 {
+pub(crate) fn millis(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_millis() as u64
 }

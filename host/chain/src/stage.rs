@@ -6,7 +6,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
-use crate::{Call, Credential, Effects, Listing, Refusal, Reply, Subject};
+use crate::{
+    Call, CatalogVerdict, Cost, Credential, Definition, Effects, Listing, MessageVerdict, Passing, Refusal, Reply,
+    Subject,
+};
 
 /// One stage of a chain. Every hook has a default that changes nothing; the corridor asks [`Stage::hooks`] first and
 /// calls only what is there.
@@ -30,6 +33,12 @@ pub trait Stage: Send + Sync + 'static {
         ready(Finding::None)
     }
 
+    /// Judges everything of one kind that one server offers, once a revision: one verdict a definition. There is no call in
+    /// sight, because what is said holds for every caller.
+    fn admit<'a>(&'a self, definitions: &'a Arc<Vec<Definition>>) -> HookFuture<'a, Vec<CatalogVerdict>> {
+        ready(vec![CatalogVerdict::keep(); definitions.len()])
+    }
+
     /// Lists: which of the items this subject may see, one bool an item.
     fn keep<'a>(&'a self, _call: &'a Arc<Call>, listing: &'a Arc<Listing>) -> HookFuture<'a, Vec<bool>> {
         ready(vec![true; listing.items.len()])
@@ -40,10 +49,21 @@ pub trait Stage: Send + Sync + 'static {
         ready(CallVerdict::Pass)
     }
 
+    /// Room 5 again: judges a call whose arguments a condition has changed. Only the verdict counts, and nothing that outlasts
+    /// the hook may be changed.
+    fn judge_again<'a>(&'a self, call: &'a Arc<Call>) -> HookFuture<'a, CallVerdict> {
+        self.judge_call(call)
+    }
+
     /// Room 6: orders the endpoints.
     fn choose<'a>(&'a self, _call: &'a Arc<Call>, candidates: &'a [Candidate]) -> HookFuture<'a, Choice> {
         let order = candidates.iter().map(|candidate| candidate.id.clone()).collect();
         ready(Choice { order, ..Choice::default() })
+    }
+
+    /// Room 7: judges what passes before the end.
+    fn judge_message<'a>(&'a self, _call: &'a Arc<Call>, _passing: &'a Arc<Passing>) -> HookFuture<'a, MessageVerdict> {
+        ready(MessageVerdict::Pass)
     }
 
     /// Room 8: judges a reply.
@@ -82,12 +102,19 @@ pub struct HookFault {
     pub kind: HookFaultKind,
     /// For the operator.
     pub inside: String,
+    /// What the hook took until then.
+    pub cost: Cost,
 }
 
 impl HookFault {
+    /// A hook that was stopped.
+    pub fn new(kind: HookFaultKind, inside: impl Into<String>) -> Self {
+        Self { kind, inside: inside.into(), cost: Cost::default() }
+    }
+
     /// A hook whose answer makes no sense.
     pub fn bad_answer(inside: impl Into<String>) -> Self {
-        Self { kind: HookFaultKind::BadAnswer, inside: inside.into() }
+        Self::new(HookFaultKind::BadAnswer, inside)
     }
 }
 

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cardea_message::Mark;
+use cardea_message::{Mark, Notification};
 use futures_util::future::BoxFuture;
 
-use crate::{Call, Candidate, Exchange, Fault, ItemKind};
+use crate::{Call, Candidate, Exchange, Fault, ItemKind, Offered};
 
 /// Something that takes a call: an address of a server, a child process, the gateway's own catalog, one day a plugin.
 pub trait Upstream: Send + Sync + 'static {
@@ -22,8 +22,16 @@ pub trait Upstream: Send + Sync + 'static {
         Load { in_flight: 0, latency_us: 0, healthy: !matches!(self.health(), Health::Down { .. }) }
     }
 
+    /// Grows whenever the server says that a list of its own has changed: what was listed before is old then.
+    fn revision(&self) -> u64 {
+        0
+    }
+
     /// A client's session is over: what was kept for it alone can go.
     fn session_ended(&self, _session: &str) {}
+
+    /// The client of a session said something to whom it may concern.
+    fn told(&self, _session: &str, _notification: &Notification) {}
 
     /// The gateway stops: ends what is kept open, and comes back when nothing is left.
     fn close(&self) -> BoxFuture<'_, ()> {
@@ -111,6 +119,17 @@ pub trait Directory: Send + Sync + 'static {
     /// The definition of an item as last seen by this subject, for `catalog.get`.
     fn definition(&self, call: &Call, kind: ItemKind, id: &str) -> Option<Bytes>;
 
+    /// Everything of a kind that a server offers this caller, for `on-catalog`; asked of it again if what is known may be old.
+    fn offers<'a>(
+        &'a self,
+        _call: &'a Arc<Call>,
+        _server: &'a str,
+        _kind: ItemKind,
+        _fresh: bool,
+    ) -> BoxFuture<'a, Result<Arc<Offered>, Fault>> {
+        Box::pin(std::future::ready(Ok(Arc::default())))
+    }
+
     /// The arguments that the tool of a `tools/call` wants repeated in headers; none if the house has not seen the tool.
     /// Asked twice on every such call, so a directory answers from what it has read before.
     fn marks(&self, call: &Call) -> Option<Arc<[Mark]>> {
@@ -123,6 +142,9 @@ pub trait Directory: Send + Sync + 'static {
 
     /// A client's session is over: told on to the upstreams.
     fn session_ended(&self, _session: &str) {}
+
+    /// The client of a session said something to whom it may concern: told on to the upstreams.
+    fn told(&self, _session: &str, _notification: &Notification) {}
 }
 
 impl std::fmt::Debug for dyn Directory {

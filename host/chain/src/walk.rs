@@ -1,17 +1,20 @@
 //! The walk: one function that brings a call through rooms 4 to 8 and 10. Forward only, one crossing per stage and direction.
 
+mod catalog;
+mod duties;
+mod messages;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
 use cardea_message::{JsonFault, Method, json};
-use futures_util::StreamExt;
 use tokio::time::{Instant, timeout_at};
 
 use crate::record::Trail;
 use crate::wording::tool_result;
 use crate::{
-    Answer, Call, CallVerdict, Candidate, Chain, Effects, Endpoint, Event, Exchange, Fault, FaultKind, Hook, HookFault,
-    ItemKind, Listing, Outlet, Placed, Refusal, Reply, ReplyVerdict, Side, Step, Target,
+    Answer, Call, CallVerdict, Candidate, Chain, Cost, Effects, Endpoint, Fault, FaultKind, Hook, HookFault, ItemKind,
+    Listing, Outlet, Placed, Refusal, Reply, ReplyVerdict, Side, Step, Target,
 };
 
 /// Items per `on-list` call; more come in further calls.
@@ -24,14 +27,28 @@ impl Chain {
         let mut walk = Walk {
             chain: self,
             outlet,
-            trail: Trail::new(&call, self.generation, self.recorder.clone(), admitted),
+            trail: Trail::new(&call, self, admitted),
             call,
             held: Vec::new(),
             aside: Vec::new(),
+            judge_again: false,
+            told: 0,
         };
-        let reply = walk.through().await;
+        let place = (walk.call.method != Method::SUBSCRIPTIONS_LISTEN).then(|| self.under_way.enter());
+        let cut = async {
+            match &place {
+                Some(place) => place.cut_off().await,
+                None => std::future::pending().await,
+            }
+        };
+        // The walk first: nearly all of them end before anybody says a word.
+        let reply = tokio::select! {
+            biased;
+            reply = walk.through() => reply,
+            () = cut => superseded(self.generation).into(),
+        };
         let Walk { trail, held, .. } = walk;
-        trail.finish(&reply).await;
+        let reply = trail.finish(reply).await;
         // What stages took for the length of the call goes back only now, after the record.
         drop(held);
         reply
@@ -46,6 +63,10 @@ struct Walk<'a> {
     held: Vec<Box<dyn std::any::Any + Send + Sync>>,
     /// Stages that failed and are left out of the rest of the call.
     aside: Vec<Arc<str>>,
+    /// Whether a condition has changed the arguments since the rights stages judged them.
+    judge_again: bool,
+    /// Steps of the record that are about what passed before the end.
+    told: usize,
 }
 
 impl Walk<'_> {
@@ -57,11 +78,15 @@ impl Walk<'_> {
             Err(_) => return Fault::deadline("the directory").into(),
         };
         self.address(&target);
+        if let Err(fault) = self.admit_name().await {
+            return fault.into();
+        }
         let (reply, reached) = match self.inward().await {
             Inward::Stopped(reply, reached) => (reply, reached),
             Inward::Passed => (self.ask(&target).await.unwrap_or_else(Reply::from), self.chain.stages.len()),
         };
         let reply = self.outward(reply, reached).await;
+        let reply = self.fulfilled(reply);
         if self.call.method == Method::TOOLS_LIST
             && let Some(result) = reply.result()
         {
@@ -105,9 +130,13 @@ impl Walk<'_> {
                     None => continue,
                 },
             };
-            let step = Step::of(placed, Hook::Call, started);
+            let step = Step::of(placed, Hook::Call, started).at(done.effects.cost);
             match done.verdict {
-                CallVerdict::Pass => self.commit(placed, done.effects, step),
+                CallVerdict::Pass => {
+                    if let Err(refusal) = self.commit(placed, done.effects, step) {
+                        return Inward::Stopped(self.refused(*refusal), position);
+                    }
+                }
                 CallVerdict::Answer(result) => {
                     self.commit_but_edits(placed, done.effects, step.word("answer"));
                     return Inward::Stopped(Reply::from_stage(result), position);
@@ -118,52 +147,26 @@ impl Walk<'_> {
                 }
             }
         }
-        Inward::Passed
+        let stop = match self.confirmed().await {
+            Ok(()) => self.hopeless(),
+            Err(reply) => Some(reply),
+        };
+        stop.map_or(Inward::Passed, |reply| Inward::Stopped(reply, self.chain.stages.len()))
     }
 
     /// Rooms 6 and 7: chooses an endpoint and asks it.
     async fn ask(&mut self, target: &Target) -> Result<Reply, Fault> {
         let endpoint = self.choose(&target.endpoints).await?;
+        self.trail.intend().await?;
         if !self.subscribes() {
             return self.exchange(endpoint).await;
         }
+        let outlet = self.outlet;
         // A subscription that its server does not end, the client's door ends by reading no further.
         tokio::select! {
             biased;
             reply = self.exchange(endpoint) => reply,
-            () = self.outlet.closed() => Ok(Reply::from_house(r#"{"resultType":"complete"}"#)),
-        }
-    }
-
-    /// Opens the exchange, lets notifications and asks out, waits for the end. The deadline of a subscription is for its
-    /// acknowledgement; from there on it lasts as long as both sides do.
-    async fn exchange(&self, endpoint: &Endpoint) -> Result<Reply, Fault> {
-        let mut deadline = self.call.deadline;
-        let whom = &endpoint.facts.id;
-        let opened = timeout_at(deadline.at(), endpoint.upstream.open(&self.call)).await;
-        let mut events = match opened.map_err(|_| Fault::deadline(whom))?? {
-            Exchange::Ended(response) => return Ok(Reply::from_server(response)),
-            Exchange::Composed(result) => return Ok(Reply::from_house(result)),
-            Exchange::Open(events) => events,
-        };
-        loop {
-            match timeout_at(deadline.at(), events.next()).await.map_err(|_| Fault::deadline(whom))? {
-                Some(Ok(Event::Notification(notification))) => {
-                    if self.subscribes() {
-                        deadline.lift();
-                    } else {
-                        deadline.extend();
-                    }
-                    self.outlet.send(notification).await;
-                }
-                Some(Ok(Event::Ask(ask))) => match self.outlet.ask(ask).await {
-                    true => deadline.hold(),
-                    false => deadline.extend(),
-                },
-                Some(Ok(Event::End(response))) => return Ok(Reply::from_server(response)),
-                Some(Err(fault)) => return Err(fault),
-                None => return Err(ended_early(whom)),
-            }
+            () = outlet.closed() => Ok(Reply::from_house(r#"{"resultType":"complete"}"#)),
         }
     }
 
@@ -179,7 +182,7 @@ impl Walk<'_> {
             let started = Instant::now();
             match placed.stage.choose(&self.call, &candidates).await {
                 Ok(done) => {
-                    let step = Step::of(placed, Hook::Route, started).word("choose");
+                    let step = Step::of(placed, Hook::Route, started).at(done.effects.cost).word("choose");
                     self.commit_but_edits(placed, done.effects, step);
                     let first = done.verdict.order.iter().find_map(|id| endpoints.iter().find(|e| e.facts.id == *id));
                     return first.ok_or_else(|| no_endpoint(placed.stage.name()));
@@ -200,15 +203,17 @@ impl Walk<'_> {
     /// is not shown to content stages as if it had been.
     async fn outward(&mut self, reply: Reply, reached: usize) -> Reply {
         let reply = if self.is_read(reached) { self.checked(reply) } else { reply };
+        let reply = self.admit_page(reply).await;
         let mut reply = Arc::new(self.thinned(reply).await);
         for placed in self.chain.stages[..reached].iter().rev() {
+            reply = self.redacted_reply(placed, reply);
             if !self.asks(placed, Hook::Reply) {
                 continue;
             }
             let started = Instant::now();
             match placed.stage.judge_reply(&self.call, &reply).await {
                 Ok(mut done) => {
-                    let step = Step::of(placed, Hook::Reply, started);
+                    let step = Step::of(placed, Hook::Reply, started).at(done.effects.cost);
                     let edited = done.effects.reply.take();
                     match done.verdict {
                         ReplyVerdict::Pass => {
@@ -233,10 +238,12 @@ impl Walk<'_> {
         Arc::unwrap_or_clone(reply)
     }
 
-    /// Whether a stage is going to read the reply.
+    /// Whether a stage is going to read the reply, or the house is going to edit it.
     fn is_read(&self, reached: usize) -> bool {
-        self.chain.stages[..reached].iter().any(|placed| self.asks(placed, Hook::Reply))
-            || (self.call.method.is_list() && self.chain.stages.iter().any(|placed| self.asks(placed, Hook::List)))
+        let thins = |placed| self.asks(placed, Hook::List) || placed.stage.hooks().has(Hook::Catalog);
+        self.redacts_reply()
+            || self.chain.stages[..reached].iter().any(|placed| self.asks(placed, Hook::Reply))
+            || (self.call.method.is_list() && self.chain.stages.iter().any(thins))
     }
 
     /// A server's reply was taken by its envelope alone. Before a stage judges what is inside, the whole of it must be
@@ -275,10 +282,13 @@ impl Walk<'_> {
 
     async fn keep(&mut self, placed: &Placed, listing: &Arc<Listing>, keep: &mut [bool]) -> Result<(), Fault> {
         let started = Instant::now();
-        let mut answers = Vec::with_capacity(keep.len());
+        let (mut answers, mut cost) = (Vec::with_capacity(keep.len()), Cost::default());
         for batch in Listing::batches(listing, LIST_BATCH) {
             match placed.stage.keep(&self.call, &batch).await {
-                Ok(done) if done.verdict.len() == batch.items.len() => answers.extend(done.verdict),
+                Ok(done) if done.verdict.len() == batch.items.len() => {
+                    cost.add(&done.effects.cost);
+                    answers.extend(done.verdict);
+                }
                 Ok(done) => {
                     let (given, wanted) = (done.verdict.len(), batch.items.len());
                     let fault = HookFault::bad_answer(format!("{given} answers for {wanted} items"));
@@ -288,24 +298,33 @@ impl Walk<'_> {
             }
         }
         keep.iter_mut().zip(answers).for_each(|(kept, answer)| *kept &= answer);
-        self.trail.step(Step::of(placed, Hook::List, started).word("keep"));
+        self.trail.step(Step::of(placed, Hook::List, started).at(cost).word("keep"));
         Ok(())
     }
 
-    fn commit(&mut self, placed: &Placed, mut effects: Effects, mut step: Step) {
+    fn commit(&mut self, placed: &Placed, mut effects: Effects, mut step: Step) -> Result<(), Box<Refusal>> {
         step.edited = std::mem::take(&mut effects.edited);
         if let Some(params) = effects.params.take() {
             self.change(|call| call.params = Some(params));
         }
+        let conditions = std::mem::take(&mut effects.conditions);
         self.commit_but_edits(placed, effects, step);
+        self.oblige(placed, conditions)
     }
 
-    fn commit_but_edits(&mut self, placed: &Placed, mut effects: Effects, step: Step) {
+    fn commit_but_edits(&mut self, placed: &Placed, effects: Effects, step: Step) {
         self.trail.step(step);
+        self.keep_effects(placed, effects);
+    }
+
+    fn keep_effects(&mut self, placed: &Placed, mut effects: Effects) {
         self.trail.commit(placed.stage.name(), &mut effects);
         self.held.append(&mut effects.held);
         if !effects.scratch.is_empty() {
             self.change(|call| call.scratch.commit(placed.stage.name(), effects.scratch));
+        }
+        if !effects.fulfilled.is_empty() {
+            self.change(|call| call.duties.close_of_stages(&effects.fulfilled));
         }
     }
 
@@ -340,15 +359,14 @@ enum Inward {
     Stopped(Reply, usize),
 }
 
-fn ended_early(whom: &str) -> Fault {
+fn superseded(generation: u64) -> Fault {
     Fault::new(
-        Side::Server,
-        FaultKind::Unreachable,
-        "The server went away before it answered",
-        format!("{whom} ended the exchange without a response"),
+        Side::House,
+        FaultKind::Superseded,
+        "The gateway's rules have changed too often since the call began; try again",
+        format!("its generation, {generation}, is older than those that are kept"),
     )
 }
-
 fn no_endpoint(who: &str) -> Fault {
     Fault::new(
         Side::House,

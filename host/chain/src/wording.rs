@@ -67,7 +67,7 @@ impl Wording {
             FaultKind::Overloaded => (503, code::LIMITED),
             FaultKind::TooLarge => (502, code::SERVER_FAILED),
             FaultKind::Cancelled => (200, code::DEADLINE),
-            FaultKind::StageFailed => (503, code::UNAVAILABLE),
+            FaultKind::Superseded | FaultKind::StageFailed | FaultKind::Unrecorded => (503, code::UNAVAILABLE),
             FaultKind::Internal => (500, error::INTERNAL),
         };
         Self { status, error: ErrorObject { code, message: fault.outside.clone(), data: None }, headers: Vec::new() }

@@ -3,54 +3,14 @@
 
 mod support;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use cardea_chain::*;
 use cardea_message::{Message, Method, compose};
-use futures_util::future::BoxFuture;
-use futures_util::{FutureExt, StreamExt};
-use support::{FakeServer, Kept, call, response};
+use support::{FakeServer, Kept, Only, call, response};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
-
-type Said = Mutex<Option<mpsc::UnboundedReceiver<Result<Event, Fault>>>>;
-
-/// A server that says what a test says, to whoever opens an exchange first.
-struct Speaker(Said);
-
-impl Upstream for Speaker {
-    fn open<'a>(&'a self, _call: &'a Arc<Call>) -> BoxFuture<'a, Result<Exchange, Fault>> {
-        let said = self.0.lock().unwrap().take().unwrap();
-        let events = futures_util::stream::unfold(said, |mut said| async { Some((said.recv().await?, said)) });
-        std::future::ready(Ok(Exchange::Open(events.boxed()))).boxed()
-    }
-
-    fn health(&self) -> Health {
-        Health::Unknown
-    }
-}
-
-struct Only(Arc<Speaker>);
-
-impl Directory for Only {
-    fn resolve<'a>(&'a self, _call: &'a Arc<Call>) -> BoxFuture<'a, Result<Target, Fault>> {
-        let facts = Candidate::new("files", "files");
-        let upstream: Arc<dyn Upstream> = Arc::<Speaker>::clone(&self.0);
-        let endpoints = Arc::from([Endpoint { facts, upstream }]);
-        let target = Target { server: None, native_name: None, params: None, endpoints, call_timeout: None };
-        std::future::ready(Ok(target)).boxed()
-    }
-
-    fn place(&self, _call: &Call, _kind: ItemKind, _id: &str) -> Option<Place> {
-        None
-    }
-
-    fn definition(&self, _call: &Call, _kind: ItemKind, _id: &str) -> Option<Bytes> {
-        None
-    }
-}
 
 /// A walk under way, what its server may say, and what leaves the corridor.
 struct Stage {
@@ -65,7 +25,7 @@ impl Stage {
         let (say, said) = mpsc::unbounded_channel();
         let nobody = Arc::new(FakeServer { answer: String::new(), hang: false, diary: Arc::default() });
         let mut asked = call(method, "{}", None, &nobody);
-        Arc::get_mut(&mut asked).unwrap().directory = Arc::new(Only(Arc::new(Speaker(Mutex::new(Some(said))))));
+        Arc::get_mut(&mut asked).unwrap().directory = Arc::new(Only::says(said));
         let kept = Arc::new(Kept::default());
         let stages = vec![support::FakeStage::new("journal", &Arc::default()).journal().placed()];
         let chain = Chain::new(stages, 1, Arc::clone(&kept) as Arc<dyn Recorder>);

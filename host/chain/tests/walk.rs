@@ -123,7 +123,7 @@ async fn edits_of_arguments_reach_later_stages_and_the_server() {
 #[tokio::test]
 async fn a_failing_stage_refuses_the_call_and_says_nothing_of_the_inside() {
     let story = Story::new(OK);
-    let broken = || Err(HookFault { kind: HookFaultKind::Trap, inside: "wasm trap: unreachable at 0xbeef".into() });
+    let broken = || Err(HookFault::new(HookFaultKind::Trap, "wasm trap: unreachable at 0xbeef"));
     let reply = story.call(vec![story.stage("a").role(Role::Content).calls(move |_| broken()).placed()]).await;
     let told = text(reply);
     assert!(told.contains("-32014") && !told.contains("0xbeef"), "{told}");
@@ -134,10 +134,7 @@ async fn only_stages_that_decide_nothing_may_be_skipped() {
     for (role, passes) in [(Role::Observe, true), (Role::Content, true), (Role::Rights, false), (Role::Identity, false)]
     {
         let story = Story::new(OK);
-        let broken = story
-            .stage("a")
-            .role(role)
-            .calls(|_| Err(HookFault { kind: HookFaultKind::CpuBudget, inside: "loop".into() }));
+        let broken = story.stage("a").role(role).calls(|_| Err(HookFault::new(HookFaultKind::CpuBudget, "loop")));
         let placed = Placed { on_error: OnError::Skip, ..broken.placed() };
         assert_eq!(story.call(vec![placed]).await.is_error(), !passes, "{role:?}");
     }
@@ -150,7 +147,7 @@ async fn a_stage_that_is_skipped_is_not_asked_again_and_one_that_is_allowed_is()
         let broken = story
             .stage("a")
             .role(Role::Content)
-            .calls(|_| Err(HookFault { kind: HookFaultKind::Trap, inside: "boom".into() }))
+            .calls(|_| Err(HookFault::new(HookFaultKind::Trap, "boom")))
             .replies(|_, _| Ok(ReplyVerdict::Pass.into()));
         let placed = Placed { on_error, ..broken.placed() };
         assert!(!story.call(vec![placed]).await.is_error());
@@ -293,7 +290,7 @@ async fn authentication_fails_closed() {
         Ok(Finding::Subject(Box::new(subject)).into())
     };
     let none = || Ok(Finding::None.into());
-    let trap = || Err(HookFault { kind: HookFaultKind::Trap, inside: "boom".into() });
+    let trap = || Err(HookFault::new(HookFaultKind::Trap, "boom"));
     let credential = Arc::new(Credential {
         headers: http::HeaderMap::new(),
         method: http::Method::POST,

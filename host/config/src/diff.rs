@@ -3,10 +3,10 @@
 use std::fmt;
 
 use crate::Plan;
-use crate::plan::{ListenPlan, ServerPlan, StagePlan, Transport};
+use crate::plan::{ListenPlan, ServerPlan, StagePlan, Transport, ViewPlan};
 use crate::section::Section;
 
-/// What happens to one server or stage.
+/// What happens to one server, endpoint or stage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// It is new.
@@ -24,12 +24,16 @@ pub enum Change {
 pub struct PlanDiff {
     /// Every server of either plan: first those of the new one, in its order, then those that are gone.
     pub servers: Vec<(String, Change)>,
+    /// Every endpoint of the manifest's own of either plan, by its path, likewise.
+    pub views: Vec<(String, Change)>,
     /// Every stage of either plan, likewise.
     pub stages: Vec<(String, Change)>,
     /// Whether the stages that stay are passed in another order.
     pub reordered: bool,
     /// Whether the reason for passing without rights changed.
     pub open: bool,
+    /// How a changed manifest is to prove itself, if that changed: its keys.
+    pub reload: Vec<String>,
     /// Keys that changed and take effect only when the gateway starts anew.
     pub restart: Vec<String>,
 }
@@ -38,7 +42,8 @@ impl PlanDiff {
     /// True if the plans mean the same.
     pub fn is_empty(&self) -> bool {
         let kept = |items: &[(String, Change)]| items.iter().all(|(_, change)| *change == Change::Kept);
-        kept(&self.servers) && kept(&self.stages) && !self.reordered && !self.open && self.restart.is_empty()
+        let same = !self.reordered && !self.open && self.reload.is_empty() && self.restart.is_empty();
+        kept(&self.servers) && kept(&self.views) && kept(&self.stages) && same
     }
 }
 
@@ -50,9 +55,11 @@ pub fn diff(old: &Plan, new: &Plan) -> PlanDiff {
     };
     PlanDiff {
         servers: items(&old.servers, &new.servers, |server| &server.name, server),
+        views: items(&old.views, &new.views, |view| &view.path, view),
         stages: items(&old.stages, &new.stages, |stage| &stage.name, stage),
         reordered: shared(old, new) != shared(new, old),
         open: old.open != new.open,
+        reload: old.reload.changed(&new.reload),
         restart: restart(old, new),
     }
 }
@@ -63,12 +70,16 @@ impl fmt::Display for PlanDiff {
             return writeln!(f, "nothing changes");
         }
         show(f, "server", &self.servers)?;
+        show(f, "endpoint", &self.views)?;
         show(f, "stage", &self.stages)?;
         if self.reordered {
             writeln!(f, "~ stages: calls pass them in another order")?;
         }
         if self.open {
             writeln!(f, "~ open")?;
+        }
+        if !self.reload.is_empty() {
+            writeln!(f, "~ reload: {}", self.reload.join(", "))?;
         }
         for key in &self.restart {
             writeln!(f, "! {key}: takes effect when the gateway starts anew")?;
@@ -142,12 +153,23 @@ fn server(old: &ServerPlan, new: &ServerPlan) -> Vec<String> {
     transport.into_iter().chain(rest).collect()
 }
 
+fn view(old: &ViewPlan, new: &ViewPlan) -> Vec<String> {
+    changed!(old, new;
+        "servers": servers,
+        "include": include,
+        "exclude": exclude,
+        "rename": rename,
+        "prefix": prefix,
+    )
+}
+
 fn stage(old: &StagePlan, new: &StagePlan) -> Vec<String> {
     changed!(old, new;
         "plugin": plugin,
         "match": matches,
         "grant": grants,
         "config": config,
+        "shadow": shadow,
         "on-error": on_error,
         "accept-fail-open": accept_fail_open,
         "keep": keep,
@@ -166,12 +188,19 @@ fn restart(old: &Plan, new: &Plan) -> Vec<String> {
     keys.extend(changed!(old, new; "state": state.place, "cluster": cluster,));
     match (&old.admin, &new.admin) {
         (Some(old), Some(new)) => {
-            keys.extend(changed!(old, new; "admin.address": address, "admin.token": token,));
+            keys.extend(changed!(old, new;
+                "admin.address": address,
+                "admin.token": token,
+                "admin.recent-calls": recent_calls,
+                "admin.recent-bytes": recent_bytes,
+            ));
         }
         (None, None) => {}
         _ => keys.push("admin.address".into()),
     }
+    keys.extend(changed!(old, new; "stdio": stdio,));
     keys.extend(old.log.changed(&new.log).into_iter().map(|key| format!("log.{key}")));
+    keys.extend(old.journal.changed(&new.journal).into_iter().map(|key| format!("journal.{key}")));
     keys
 }
 

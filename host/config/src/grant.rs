@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use cardea_grant::{HttpRule, IpNet, Pattern, Quota, Secret, is_secret_name};
+use cardea_grant::{Algorithm, HttpRule, IpNet, Pattern, Quota, Secret, check_source, is_secret_name};
+use http::Uri;
 use serde_json::{Value, json};
 use toml::de::DeValue;
 
@@ -46,6 +47,98 @@ impl Text for Pattern {
 
     fn schema() -> Value {
         json!({ "type": "string", "pattern": "^(/params|/result|header:)" })
+    }
+}
+
+impl Text for Algorithm {
+    const WORDS: &'static str = "algorithm";
+    const HINT: &'static str = "tokens are signed with private keys here, so there is neither `none` nor `HS256`";
+
+    fn parse(text: &str, _: &Path) -> Result<Self, String> {
+        text.parse()
+    }
+
+    fn schema() -> Value {
+        json!({ "enum": Self::ALL.iter().map(|algorithm| algorithm.as_str()).collect::<Vec<_>>() })
+    }
+}
+
+/// The identifier of an issuer, to the letter.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct IssuerUrl(pub(crate) String);
+
+impl Text for IssuerUrl {
+    const WORDS: &'static str = "issuer";
+    const HINT: &'static str = "write it as its tokens have it in `iss`, like \"https://id.example.com\"";
+
+    fn parse(text: &str, base: &Path) -> Result<Self, String> {
+        let KeysUrl(url) = KeysUrl::parse(text, base)?;
+        match url.query() {
+            Some(_) => Err("has a query, which no issuer has (RFC 8414 section 2)".to_owned()),
+            None => Ok(Self(text.to_owned())),
+        }
+    }
+
+    fn schema() -> Value {
+        KeysUrl::schema()
+    }
+}
+
+/// Where keys of an issuer are.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct KeysUrl(pub(crate) Uri);
+
+impl Text for KeysUrl {
+    const WORDS: &'static str = "URL";
+    const HINT: &'static str = "only `https` says who answers; `http` is for loopback addresses such as 127.0.0.1";
+
+    fn parse(text: &str, base: &Path) -> Result<Self, String> {
+        let url = Uri::parse(text, base)?;
+        check_source(&url)?;
+        Ok(Self(url))
+    }
+
+    fn schema() -> Value {
+        <Uri as Text>::schema()
+    }
+}
+
+/// A value of `typ`, in lower case and without `application/`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct TokenType(pub(crate) String);
+
+impl Text for TokenType {
+    const WORDS: &'static str = "type";
+    const HINT: &'static str = "write it like \"at+jwt\" or \"JWT\"";
+
+    fn parse(text: &str, _: &Path) -> Result<Self, String> {
+        let lower = text.to_ascii_lowercase();
+        let kind = lower.strip_prefix("application/").unwrap_or(&lower);
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"+-._".contains(&byte);
+        if kind.is_empty() || !kind.bytes().all(fits) {
+            return Err("is not the type of a token".to_owned());
+        }
+        Ok(Self(kind.to_owned()))
+    }
+}
+
+/// A scope (RFC 6749 section 3.3).
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ScopeName(pub(crate) String);
+
+impl Text for ScopeName {
+    const WORDS: &'static str = "scope";
+    const HINT: &'static str = "write each scope as a text of its own";
+
+    fn parse(text: &str, _: &Path) -> Result<Self, String> {
+        if text.is_empty() || !text.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e)) {
+            return Err("is not a scope".to_owned());
+        }
+        // A refresh token is a matter between the client and the issuer (MCP 2026-07-28, authorization).
+        if text == "offline_access" {
+            return Err("is no scope of an endpoint".to_owned());
+        }
+        Ok(Self(text.to_owned()))
     }
 }
 

@@ -33,13 +33,14 @@ mod units;
 pub use cardea_grant::{Grants, Secret};
 pub use diff::{Change, PlanDiff, diff};
 pub use manifest::{
-    Isolation, Keep, KeepIn, KvLoss, LimiterLoss, Limits, Log, LogFormat, LogLevel, OnError, OnLoss, Protocol,
-    SessionScope,
+    Isolation, Journal, JournalMode, JournalSync, Keep, KeepIn, KvLoss, LimiterLoss, Limits, Log, LogFormat, LogLevel,
+    OnError, OnLoss, Prefix, Protocol, Reload, SessionScope,
 };
 pub use names::PluginSource;
 pub use plan::{
-    AdminPlan, AllowedOrigins, ChildPlan, ClusterPlan, EndpointPlan, HttpPlan, ListenPlan, MatchPlan, Plan, RedisPlan,
-    ServerPlan, StagePlan, StatePlace, StatePlan, TlsPlan, Transport,
+    AdminPlan, AllowedOrigins, ChildPlan, ClusterPlan, EndpointPlan, HttpPlan, ListenPlan, MatchPlan, MetadataPlan,
+    Plan, RedisPlan, RenamePlan, ServerPlan, ShadowPlan, StagePlan, StatePlace, StatePlan, StdioPlan, TlsPlan,
+    Transport, ViewPlan,
 };
 pub use reference::reference;
 pub use report::{Problem, Report};

@@ -5,13 +5,15 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use cardea_grant::{HttpRule, IpNet, Pattern, Secret};
+use cardea_grant::{Algorithm, HttpRule, IpNet, Pattern, Secret};
 use http::Uri;
 
 use crate::document::Document;
-use crate::grant::{KvGrant, Secrets};
+use crate::grant::{IssuerUrl, KeysUrl, KvGrant, ScopeName, Secrets, TokenType};
 use crate::http_words::{Headers, Host, Origin};
-use crate::names::{AdminAddress, Argument, NotBuilt, Patterns, PluginSource, ServerName, StageName, Variables};
+use crate::names::{
+    AdminAddress, Argument, EndpointPath, Patterns, PluginSource, ServerName, StageName, Variables,
+};
 use crate::section::{Form, Key, Required, Section, choices, section};
 use crate::units::Size;
 
@@ -27,15 +29,24 @@ section! {
         listen: Listen = {};
         /// The admin listener: health, metrics, status.
         admin: Admin = {};
+        /// Who calls when the manifest is served by `cardea stdio`. There is nobody to ask for a credential: whoever starts the
+        /// program is let in as this.
+        stdio: Option<Stdio>;
         /// What the gateway writes to its standard error.
         log: Log = {};
+        /// How a changed manifest proves itself after it was taken in.
+        reload: Reload = {};
         /// Where the counters and values of stages are kept, and who shares them.
         state: State = {};
+        /// The record of every call, kept while a stage holds the `journal` grant.
+        journal: Journal = {};
         /// The gateways beside this one, behind the same load balancer.
         cluster: Cluster = {};
         /// An MCP server behind the gateway; one `[[server]]` for each. It has exactly one of `command`, `url` and
         /// `[[server.endpoint]]`.
         server: Vec<Server> = [];
+        /// One more path where clients reach some of the servers, or some of what they have; one `[[endpoint]]` for each.
+        endpoint: Vec<View> = [];
         /// A plugin that calls pass through, in the order written here; one `[[stage]]` for each.
         stage: Vec<Stage> = [];
     }
@@ -112,6 +123,27 @@ section! {
         address: AdminAddress = "127.0.0.1:9090";
         /// Token that a caller must show as `Authorization: Bearer …`. Required if the address is not loopback.
         token: Option<Secret>;
+        /// Calls that have ended and are kept in memory, stage by stage, for `cardea explain` and `/v1/calls`; 0 keeps none.
+        recent_calls: usize = 1000, within 0 to 100_000;
+        /// Most memory for them: the oldest go first.
+        recent_bytes: Size = "4MiB", within "64KiB" to "1GiB";
+    }
+}
+
+section! {
+    /// Who calls when the manifest is served by `cardea stdio`. There is nobody to ask for a credential: whoever starts the
+    /// program is let in as this.
+    pub(crate) struct Stdio {
+        /// The caller's name, for rights, limits and the journal.
+        subject: Required<String>;
+        /// The caller's tenant. Default: the one of everybody who has no other.
+        tenant: Option<String>;
+        /// The caller's roles.
+        roles: Vec<String> = [];
+        /// The caller's groups.
+        groups: Vec<String> = [];
+        /// The caller's scopes.
+        scopes: Vec<String> = [];
     }
 }
 
@@ -122,6 +154,61 @@ section! {
         format: LogFormat = "auto";
         /// The least important line that is written.
         level: LogLevel = "info";
+    }
+}
+
+section! {
+    /// How a changed manifest proves itself after it was taken in: the stages that are new with it are on probation. If one of
+    /// them fails in more than 1 % of its calls, takes three times as long as the one before it, or fails so often that it is
+    /// left alone, what served before serves again.
+    pub struct Reload {
+        /// Longest time on probation; `0s` for none.
+        probation: Duration = "60s", within "0s" to "1h";
+        /// Calls after which probation is over, if that is sooner.
+        probation_calls: usize = 1000, within 1 to 1_000_000;
+    }
+}
+
+section! {
+    /// The record of every call, kept while a stage holds the `journal` grant.
+    pub struct Journal {
+        /// What a call waits for.
+        mode: JournalMode = "bounded";
+        /// When lines are forced to the disk.
+        sync: JournalSync = "batch";
+        /// Lines that may wait to be written. Calls wait while it is full.
+        queue: usize = 8192, within 1 to 1_000_000;
+        /// A segment of this size is closed and the next one begun.
+        segment_size: Size = "64MiB", within "64KiB" to "1GiB";
+        /// Segments older than this are removed. Default: none is.
+        keep_for: Option<Duration>, within "1h" to "3650d";
+        /// The oldest segments are removed while all together are larger. Default: none is.
+        keep_size: Option<Size>, within "1MiB" to "1024GiB";
+        /// How often the head of the chain is written to `anchors.jsonl` and to the log, while it moves.
+        anchor_every: Duration = "10m", within "1s" to "1d";
+        /// Ed25519 private key that signs anchors: PEM, as `openssl genpkey -algorithm ed25519` writes it.
+        anchor_key: Option<Secret>;
+    }
+}
+
+choices! {
+    /// What a call waits for.
+    pub enum JournalMode {
+        /// For a place in the queue. If the disk fails, calls go on, and lost lines are counted and noted.
+        Bounded = "bounded",
+        /// For the disk: the intent is there before the server is called, the outcome before the answer leaves. If the disk
+        /// fails, calls are refused.
+        Strict = "strict",
+    }
+}
+
+choices! {
+    /// When journal lines are forced to the disk.
+    pub enum JournalSync {
+        /// After every batch: lines that were queued together are forced together.
+        Batch = "batch",
+        /// When the operating system likes: survives a crash of the gateway, not of the machine.
+        Never = "never",
     }
 }
 
@@ -271,6 +358,39 @@ section! {
 }
 
 section! {
+    /// One more path where clients reach some of the servers, or some of what they have; one `[[endpoint]]` for each. Beside it
+    /// there are always `/mcp` and `/servers/<name>/mcp`.
+    pub(crate) struct View {
+        /// The path, such as `/teams/search/mcp`.
+        path: Required<EndpointPath>;
+        /// The servers, of which an earlier one comes before a later one where both have the same name or URI. Default: all, in
+        /// the order of the manifest.
+        servers: Option<Vec<ServerName>>;
+        /// Patterns for `<server>/<name or URI>`, such as `git/read_*` or `wiki/https://wiki.example.com/*`: of tools, prompts,
+        /// resources and templates, only what fits one of them is there. Default: everything.
+        include: Option<Patterns>;
+        /// Patterns likewise: what fits one of them is not there.
+        exclude: Option<Patterns>;
+        /// Names of this endpoint's own for tools and prompts: `"git/log" = "history"`. Such an item has no other name here.
+        rename: BTreeMap<String, String> = {};
+        /// Whether names of tools and prompts carry their server, as in `git_log`.
+        prefix: Prefix = "always";
+    }
+}
+
+choices! {
+    /// Whether names of tools and prompts carry their server.
+    pub enum Prefix {
+        /// All do.
+        Always = "always",
+        /// Those do that an earlier server has too; the others may be called either way.
+        OnConflict = "on-conflict",
+        /// None does; what an earlier server has too is not there.
+        Never = "never",
+    }
+}
+
+section! {
     /// A plugin that calls pass through, in the order written here; one `[[stage]]` for each.
     pub(crate) struct Stage {
         /// The plugin: the name of one that is built in (`"api-key"`) or the path of a component (`"./mask.wasm"`).
@@ -283,6 +403,11 @@ section! {
         grant: Grant = {};
         /// Its settings, checked against the plugin's own JSON Schema.
         config: Document = {};
+        /// Another version that runs beside it, to see what it would say.
+        shadow: Option<Shadow>;
+        /// With a plugin of role `identity`: what clients without a token are told of the endpoints it guards, at
+        /// `/.well-known/oauth-protected-resource/<path>` (RFC 9728).
+        metadata: Metadata = {};
         /// What happens to a call when the plugin fails.
         on_error: OnError = "refuse";
         /// The reason, in words, why calls may pass this stage when it fails. Without it, `on-error` is `refuse` for every
@@ -302,6 +427,18 @@ section! {
         cpu_budget: Duration = "10ms", within "1ms" to "10s";
         /// Time of one hook, waits included.
         wall_budget: Duration = "50ms", within "1ms" to "60s";
+    }
+}
+
+section! {
+    /// Another version of a stage, which runs beside it on the same calls: what it says is compared with what the stage says, and
+    /// changes nothing. It has the stage's grants and budgets; what it writes only it sees. `cardea shadow report` shows the
+    /// differences.
+    pub(crate) struct Shadow {
+        /// The plugin. Default: the stage's own.
+        plugin: Option<PluginSource>;
+        /// Its settings, checked against its own JSON Schema. Default: the stage's own.
+        config: Option<Document>;
     }
 }
 
@@ -397,7 +534,8 @@ section! {
         journal: bool = false;
         /// Requests it may send: a method, an origin, and a path in which `*` stands for any text.
         http: Option<Vec<HttpRule>>;
-        /// Networks outside the public internet that these requests may reach, such as `10.1.0.0/16`.
+        /// Networks outside the public internet that these requests, and those for keys of issuers, may reach, such as
+        /// `10.1.0.0/16`.
         private_addresses: Vec<IpNet> = [];
         /// Secrets the gateway uses in the plugin's name.
         secret: SecretGrant = {};
@@ -406,8 +544,44 @@ section! {
         read: Option<Vec<Pattern>>;
         /// What of a call it may edit, likewise. Default: what its role needs.
         edit: Option<Vec<Pattern>>;
-        /// Verification of signed tokens. Not in this version.
-        jose: Option<NotBuilt>;
+        /// Issuers whose tokens the gateway verifies in the plugin's name; one `[[stage.grant.jose]]` for each.
+        jose: Vec<TokenIssuer> = [];
+    }
+}
+
+section! {
+    /// An issuer whose tokens the gateway verifies in the plugin's name; one `[[stage.grant.jose]]` for each.
+    pub(crate) struct TokenIssuer {
+        /// Its identifier as its tokens have it in `iss`: an `https` URL, or an `http` URL of a loopback address, which
+        /// `private-addresses` then lists.
+        issuer: Required<IssuerUrl>;
+        /// Address of its keys (a JWK set). Default: what its metadata says, if that is at the issuer's own origin.
+        jwks_url: Option<KeysUrl>;
+        /// Algorithms its tokens may be signed with, of `RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, `ES256`, `ES384`
+        /// and `EdDSA`. Default: all of them.
+        algorithms: Option<Vec<Algorithm>>;
+        /// Types its tokens may have in `typ`. `at+jwt` is that of RFC 9068; where an issuer writes `JWT` on everything, what
+        /// keeps ID tokens out is the audience alone.
+        types: Vec<TokenType> = ["at+jwt"];
+        /// How far its clock may be from the gateway's.
+        leeway: Duration = "30s", within "0s" to "2m";
+        /// The longest time between a token's beginning and its end.
+        max_lifetime: Duration = "1d", within "1m" to "30d";
+    }
+}
+
+section! {
+    /// With a plugin of role `identity`: what clients without a token are told of the endpoints it guards, at
+    /// `/.well-known/oauth-protected-resource/<path>` (RFC 9728).
+    pub(crate) struct Metadata {
+        /// Issuers whose tokens are taken. Default: those of `grant.jose`.
+        authorization_servers: Option<Vec<IssuerUrl>>;
+        /// Scopes a client should ask for at first; the fewest that are of use.
+        scopes: Vec<ScopeName> = [];
+        /// A name of the endpoint for people.
+        name: Option<String>;
+        /// A page about it for people.
+        documentation: Option<Uri>;
     }
 }
 

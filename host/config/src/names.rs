@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use cardea_grant::Secret;
 use serde_json::{Value, json};
-use toml::de::DeValue;
 
 use crate::kind::{Kind, Text, filled};
 use crate::reader::{Node, Reader};
@@ -52,6 +51,35 @@ impl Text for StageName {
 
     fn schema() -> Value {
         json!({ "type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$" })
+    }
+}
+
+/// The path of an endpoint.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct EndpointPath(pub(crate) String);
+
+impl Text for EndpointPath {
+    const WORDS: &'static str = "path";
+    const HINT: &'static str = "write it like \"/teams/search/mcp\"";
+
+    fn parse(text: &str, _: &Path) -> Result<Self, String> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "-._~/".contains(c);
+        let mut segments = text.split('/').skip(1);
+        if !text.starts_with('/') || !text.chars().all(allowed) || segments.any(|part| matches!(part, "" | "." | ".."))
+        {
+            return Err("is not the path of an endpoint".into());
+        }
+        if text == "/mcp" || text == "/servers" || text.starts_with("/servers/") {
+            return Err("is a path the gateway has already".into());
+        }
+        if matches!(text.rsplit('/').next(), Some("sse" | "message")) {
+            return Err("ends like the second path of an endpoint for clients of 2024-11-05".into());
+        }
+        Ok(Self(text.into()))
+    }
+
+    fn schema() -> Value {
+        json!({ "type": "string", "pattern": "^(/[A-Za-z0-9._~-]+)+$" })
     }
 }
 
@@ -118,27 +146,6 @@ impl Text for PluginSource {
             return Err("is neither the name of a built-in plugin nor a path".into());
         }
         Ok(Self::Embedded(text.into()))
-    }
-}
-
-/// A grant the interface knows and this version does not have; it may be written as `false`.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct NotBuilt;
-
-impl Kind for NotBuilt {
-    fn shape() -> Shape {
-        Shape::plain("`false`", "", json!({ "const": false }))
-    }
-
-    fn read(node: &Node<'_>, reader: &mut Reader<'_>) -> Option<Self> {
-        if !matches!(node.value, DeValue::Boolean(false)) {
-            reader.refuse(
-                node,
-                "cannot be granted: this version does not have it yet",
-                "leave it out, or write `false`",
-            );
-        }
-        Some(Self)
     }
 }
 

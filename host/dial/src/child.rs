@@ -4,18 +4,19 @@ mod connection;
 mod lines;
 mod process;
 mod restart;
-mod switchboard;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cardea_chain::{Call, Exchange, Fault, Health, Upstream};
+use cardea_message::Notification;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use crate::ChildSpec;
 use crate::blame::Blame;
 use crate::child::connection::ChildConnection;
+use crate::child::process::Nursery;
 use crate::child::restart::Restart;
 use crate::door::{Door, Terms};
 use crate::greeting::Greeting;
@@ -25,12 +26,14 @@ use crate::wire::Transport;
 /// A server that is a program, started when it is first needed.
 pub struct ChildServer {
     door: Arc<Door<ChildTransport>>,
+    nursery: Nursery,
 }
 
 struct ChildTransport {
     spec: ChildSpec,
     blame: Blame,
     restart: Arc<Restart>,
+    nursery: Nursery,
 }
 
 impl ChildServer {
@@ -50,12 +53,17 @@ impl ChildServer {
             idle_timeout: spec.idle_timeout,
             max_sessions: spec.max_children,
         };
-        Self { door: Door::new(ChildTransport { spec, blame, restart: Arc::default() }, terms) }
+        let nursery = Nursery::default();
+        let transport = ChildTransport { spec, blame, restart: Arc::default(), nursery: nursery.clone() };
+        Self { door: Door::new(transport, terms), nursery }
     }
 
-    /// Ends every process and waits until none is left: closed input first, then SIGTERM, then SIGKILL.
+    /// Ends every process and waits until none is left: closed input first, then SIGTERM, then SIGKILL. None is started
+    /// after that.
     pub async fn shut(&self) {
         self.door.shut().await;
+        // Those of single calls, and those that are ending already, are nobody's session.
+        self.nursery.empty().await;
     }
 }
 
@@ -68,8 +76,16 @@ impl Upstream for ChildServer {
         self.door.health()
     }
 
+    fn revision(&self) -> u64 {
+        self.door.revision()
+    }
+
     fn session_ended(&self, session: &str) {
         self.door.session_ended(session);
+    }
+
+    fn told(&self, session: &str, notification: &Notification) {
+        self.door.told(session, notification);
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
@@ -87,7 +103,7 @@ impl Transport for ChildTransport {
     const SILENCE_IS_LEGACY: bool = true;
 
     fn connect(&self) -> BoxFuture<'_, Result<ChildConnection, Fault>> {
-        async { ChildConnection::start(&self.spec, &self.blame, &self.restart) }.boxed()
+        async { ChildConnection::start(&self.spec, &self.blame, &self.restart, &self.nursery) }.boxed()
     }
 
     fn believe_until(&self, _greeting: &Greeting) -> Instant {

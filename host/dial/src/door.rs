@@ -1,27 +1,30 @@
 //! A back door: everything about calling a server that does not depend on what leads there.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
-use cardea_chain::{Call, Exchange, Fault, FaultKind, Health, Listener};
-use cardea_message::{Era, Method};
+use cardea_chain::{Call, Exchange, Fault, FaultKind, Health, Listener, Side};
+use cardea_message::{Era, Method, Notification};
 use cardea_seal::Replica;
-use futures_util::future::join_all;
+use futures_util::future::{BoxFuture, join_all};
 use futures_util::{FutureExt, StreamExt};
 
 use crate::SessionPolicy;
+use crate::audience::Audience;
 use crate::blame::Blame;
 use crate::flight::{Flight, launch};
-use crate::follower::{Follower, Subscriptions};
+use crate::follower::{Follower, Subscriptions, subscribes};
 use crate::greeting::Greeting;
 use crate::introduction::Introduction;
 use crate::parked::{self, Found, Lot};
 use crate::probe::Opening;
 use crate::session::Session;
 use crate::sessions::{Key, Sessions};
+use crate::watch::Watch;
 use crate::wire::{Connection, FailureKind, Transport};
 
 /// A back door to one address of one server.
@@ -33,6 +36,10 @@ pub(crate) struct Door<T: Transport> {
     sessions: Sessions<T::Connection>,
     /// By session of a client.
     subscriptions: Mutex<HashMap<Arc<str>, Arc<Subscriptions>>>,
+    /// By session of a legacy client, if the server is modern.
+    watches: Mutex<HashMap<Arc<str>, Arc<Watch>>>,
+    /// How often the server said that a list has changed.
+    changes: Arc<AtomicU64>,
     lot: Arc<Lot<T::Connection>>,
     verdict: Mutex<Option<Flight<Verdict<T::Connection>>>>,
     settled: ArcSwapOption<Settled<T::Connection>>,
@@ -47,6 +54,14 @@ struct Verdict<C> {
     until: Instant,
     /// The session the probe came about on: the first who needs one takes it.
     spare: Arc<Mutex<Option<Session<C>>>>,
+}
+
+/// How a call is answered.
+enum Way<C> {
+    /// In a session, with its key if it is shared.
+    Through(Option<Key>, Arc<Session<C>>),
+    /// At once.
+    Answered(Exchange),
 }
 
 /// A modern server's connection, for as long as the probe is believed. Whoever keeps the sessions may close it meanwhile.
@@ -75,6 +90,8 @@ impl<T: Transport> Door<T> {
             lot: Lot::new(terms.replica),
             opening: terms.opening,
             subscriptions: Mutex::default(),
+            watches: Mutex::default(),
+            changes: Arc::default(),
             verdict: Mutex::default(),
             settled: ArcSwapOption::empty(),
             health: Mutex::new(Health::Unknown),
@@ -107,11 +124,33 @@ impl<T: Transport> Door<T> {
         locked(&self.health).clone()
     }
 
+    /// [`cardea_chain::Upstream::revision`].
+    pub(crate) fn revision(&self) -> u64 {
+        self.changes.load(Ordering::Relaxed)
+    }
+
     /// Closes what was kept for one session of a client.
     pub(crate) fn session_ended(&self, session: &str) {
         locked(&self.subscriptions).remove(session);
+        let watch = locked(&self.watches).remove(session);
+        drop(watch);
         for ended in self.sessions.take_client(session) {
             drop(ended.line.connection.close());
+        }
+    }
+
+    /// Tells a server that the roots of a client have changed, if it was told of them. Nothing else a client says is a server's.
+    pub(crate) fn told(&self, session: &str, notification: &Notification) {
+        if notification.method != Method::ROOTS_LIST_CHANGED {
+            return;
+        }
+        for open in self.sessions.of_client(session).filter(|open| open.introduced.has_roots()) {
+            let said = notification.bytes().clone();
+            tokio::spawn(async move {
+                if let Err(fault) = open.line.connection.tell(said).await {
+                    tracing::debug!(fault = fault.word(), "a change of roots is not told: {}", fault.inside);
+                }
+            });
         }
     }
 
@@ -125,26 +164,40 @@ impl<T: Transport> Door<T> {
     }
 
     async fn exchange(self: &Arc<Self>, call: &Arc<Call>) -> Result<Exchange, Fault> {
-        let (key, session) = match self.settled(call) {
-            Some(session) => (None, session),
-            None => {
-                let verdict = self.verdict(call).await?;
-                if call.method == Method::SERVER_DISCOVER {
-                    return Ok(Exchange::Composed(self.introduction(&verdict.greeting, call)));
-                }
-                if verdict.greeting.era == Era::Legacy
-                    && call.client.version.era() == Era::Modern
-                    && parked::goes_on(call)
-                {
-                    return self.resume(call);
-                }
-                let until = verdict.until;
-                let (key, session) = self.session(call, verdict).await?;
-                if session.greeting.era == Era::Modern {
-                    self.settled.store(Some(Arc::new(Settled { session: Arc::downgrade(&session), until })));
-                }
-                (key, session)
-            }
+        let way = self.way(call).await?;
+        if let Way::Through(_, session) = &way
+            && let Some(watched) = self.watch(session, call).await?
+        {
+            return Ok(watched);
+        }
+        self.take(way, call).await
+    }
+
+    /// Finds the session for a call, or what answers it without one.
+    async fn way(self: &Arc<Self>, call: &Arc<Call>) -> Result<Way<T::Connection>, Fault> {
+        if let Some(session) = self.settled(call) {
+            return Ok(Way::Through(None, session));
+        }
+        let verdict = self.verdict(call).await?;
+        if call.method == Method::SERVER_DISCOVER {
+            return Ok(Way::Answered(Exchange::Composed(self.introduction(&verdict.greeting, call))));
+        }
+        let client = call.client.version.era();
+        if (verdict.greeting.era, client) == (Era::Legacy, Era::Modern) && parked::goes_on(call) {
+            return self.resume(call).map(Way::Answered);
+        }
+        let until = verdict.until;
+        let (key, session) = self.session(call, verdict).await?;
+        if session.greeting.era == Era::Modern {
+            self.settled.store(Some(Arc::new(Settled { session: Arc::downgrade(&session), until })));
+        }
+        Ok(Way::Through(key, session))
+    }
+
+    async fn take(self: &Arc<Self>, way: Way<T::Connection>, call: &Arc<Call>) -> Result<Exchange, Fault> {
+        let (key, session) = match way {
+            Way::Answered(exchange) => return Ok(exchange),
+            Way::Through(key, session) => (key, session),
         };
         self.follow(&session, call).await;
         let mut outcome = session.call(call).await;
@@ -154,6 +207,10 @@ impl<T: Transport> Door<T> {
             // The server did nothing with the call but look for its session: a new one may be tried, once.
             tracing::info!(server = %self.blame.server(), "session expired at the server, opening another");
             self.sessions.give_up(key, &session);
+            if session.audience.has_ears() {
+                // Those who listen in it hear nothing any more, and have to know.
+                drop(session.line.connection.close());
+            }
             let (_, renewed) = self.session(call, self.verdict(call).await?).await?;
             self.follow(&renewed, call).await;
             outcome = renewed.call(call).await;
@@ -174,21 +231,53 @@ impl<T: Transport> Door<T> {
 
     /// What a server is said to be: that it tells of changes, only to those to whom they can be told.
     fn introduction(&self, greeting: &Greeting, call: &Call) -> Bytes {
-        let with_changes = greeting.with_changes.as_ref().filter(|_| self.listener(greeting.era, call).is_some());
-        with_changes.unwrap_or_else(|| greeting.told_to(call.client.version.era())).clone()
+        let client = call.client.version.era();
+        let is_told = match (greeting.era, client) {
+            (Era::Modern, Era::Modern) => false,
+            (Era::Legacy, Era::Modern) => self.policy != SessionPolicy::Call,
+            (_, Era::Legacy) => self.listener(greeting.era, call).is_some(),
+        };
+        let with_changes = greeting.with_changes.as_ref().filter(|_| is_told);
+        with_changes.unwrap_or_else(|| greeting.told_to(client)).clone()
     }
 
-    /// Who hears what a server says outside calls: the one client that its session is for, and nobody if it is for several.
+    /// Who hears what a server says outside calls: the one client that its session is for, and nobody if it is for several. A
+    /// modern server has no sessions, and a stream for each who listens.
     fn listener<'c>(&self, era: Era, call: &'c Call) -> Option<(&'c Arc<str>, &'c Arc<dyn Listener>)> {
         let session = call.client.session.as_ref()?;
-        let alone = era == Era::Legacy && self.policy == SessionPolicy::Client;
+        let alone = era == Era::Modern || self.policy == SessionPolicy::Client;
         session.listener().filter(|_| alone).map(|listener| (session.id(), listener))
     }
 
-    async fn follow(&self, session: &Session<T::Connection>, call: &Call) {
-        let Some((id, listener)) = self.listener(session.greeting.era, call).filter(|_| !session.is_followed()) else {
-            return;
+    /// Lets a legacy client hear of changes of a modern server. Answers what it asks to hear or no longer to hear.
+    async fn watch(
+        self: &Arc<Self>,
+        session: &Session<T::Connection>,
+        call: &Arc<Call>,
+    ) -> Result<Option<Exchange>, Fault> {
+        let Greeting { era, tells, .. } = &*session.greeting;
+        let Some((id, listener)) = self.listener(*era, call).filter(|_| *era == Era::Modern) else { return Ok(None) };
+        let door = Arc::downgrade(self);
+        let reach = move |call: Arc<Call>| -> BoxFuture<'static, Result<Exchange, Fault>> {
+            let door = Weak::clone(&door);
+            Box::pin(async move {
+                let door = door.upgrade().ok_or_else(gone)?;
+                let way = door.way(&call).await?;
+                door.take(way, &call).await
+            })
         };
+        let new = || Watch::new(listener, Box::new(reach));
+        let watch = Arc::clone(locked(&self.watches).entry(Arc::clone(id)).or_insert_with(new));
+        if subscribes(&call.method) && tells.updates {
+            return watch.change(call, &tells.lists).await.map(Some);
+        }
+        watch.begin(call, &tells.lists).await;
+        Ok(None)
+    }
+
+    async fn follow(&self, session: &Session<T::Connection>, call: &Call) {
+        let is_new = session.greeting.era == Era::Legacy && !session.is_followed();
+        let Some((id, listener)) = self.listener(session.greeting.era, call).filter(|_| is_new) else { return };
         let subscriptions = Arc::clone(locked(&self.subscriptions).entry(Arc::clone(id)).or_default());
         session.follow(Follower { listener: Arc::clone(listener), subscriptions }).await;
     }
@@ -261,6 +350,8 @@ impl<T: Transport> Door<T> {
         };
         session.room = Some(room);
         session.lot = Arc::downgrade(&self.lot);
+        session.audience = Audience::counted(&self.changes);
+        session.shared = self.policy != SessionPolicy::Call;
         Ok(Arc::new(session))
     }
 
@@ -346,6 +437,12 @@ impl<C> Clone for Verdict<C> {
     fn clone(&self) -> Self {
         Self { greeting: Arc::clone(&self.greeting), until: self.until, spare: Arc::clone(&self.spare) }
     }
+}
+
+/// The door was closed for good while a call was on its way to it.
+fn gone() -> Fault {
+    let words = "The server is no longer served";
+    Fault::new(Side::House, FaultKind::Unreachable, words, words)
 }
 
 fn era_word(era: Era) -> &'static str {

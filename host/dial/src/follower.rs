@@ -1,4 +1,5 @@
-//! What a client's session has subscribed to at a server: kept beyond the server's own session, which may be lost and renewed.
+//! What a client's session has subscribed to at a server: kept beyond the server's own session or stream, which may be lost
+//! and renewed.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

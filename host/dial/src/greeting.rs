@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use cardea_message::{Era, Pointer, Version, json, meta};
+use cardea_message::{Era, Filter, Pointer, Version, json, meta};
 
 use crate::translate::{quoted, tasks_extension};
 
@@ -16,14 +16,33 @@ pub(crate) struct Greeting {
     discovered: Bytes,
     /// The same with everything that passes between two modern parties.
     whole: Bytes,
-    /// The same with what a legacy server declares to tell a session outside calls; none if it declares nothing of the kind.
+    /// The same with what it declares to tell outside calls; none if it declares nothing of the kind.
     pub(crate) with_changes: Option<Bytes>,
+    /// What of that it declares.
+    pub(crate) tells: Tells,
     /// Whether it takes `logging/setLevel`, or a log level.
     pub(crate) logs: bool,
     /// Its `serverInfo`.
     pub(crate) server_info: Option<Bytes>,
     /// How long it says its answer holds.
     pub(crate) ttl: Duration,
+}
+
+/// What a server declares to tell outside calls.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tells {
+    /// Which of its lists have changed.
+    pub(crate) lists: Filter,
+    /// That a resource was updated.
+    pub(crate) updates: bool,
+}
+
+impl Tells {
+    fn of(text: &[u8]) -> Self {
+        let [tools, prompts, resources, updates] =
+            CHANGES.map(|pointer| json::find(text, &at(pointer)).is_some_and(|span| &text[span] == b"true"));
+        Self { lists: Filter { tools, prompts, resources, ..Filter::default() }, updates }
+    }
 }
 
 impl Greeting {
@@ -68,11 +87,13 @@ impl Greeting {
         }
         let ttl = json::find(&text, &at("/ttlMs")).and_then(|span| std::str::from_utf8(&text[span]).ok()?.parse().ok());
         let bridged = without_tasks(without(text.clone(), &["/capabilities/tasks"]));
-        let tells = era == Era::Legacy && CHANGES.iter().any(|pointer| json::find(&bridged, &at(pointer)).is_some());
-        let with_changes = tells.then(|| copy(&bridged));
+        let promised = CHANGES.iter().any(|pointer| json::find(&bridged, &at(pointer)).is_some());
+        let with_changes = promised.then(|| copy(&bridged));
+        let tells = Tells::of(&bridged);
         Some(Self {
             era,
             with_changes,
+            tells,
             logs: json::find(&text, &at("/capabilities/logging")).is_some(),
             server_info,
             ttl: Duration::from_millis(ttl.unwrap_or_default()),

@@ -1,19 +1,22 @@
-//! Servers behind a URL: streamable HTTP of both eras.
+//! Servers behind a URL: streamable HTTP of both eras, and HTTP+SSE of 2024-11-05.
 
 mod cancel;
 mod client;
 mod connection;
+mod events;
 mod listening;
 mod reply;
 mod resume;
+mod road;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use cardea_chain::{Call, Exchange, Fault, Health, Upstream};
-use cardea_message::Era;
-use futures_util::FutureExt;
+use cardea_message::{Era, Notification};
 use futures_util::future::{BoxFuture, ready};
+use futures_util::{FutureExt, TryFutureExt};
 
 use crate::HttpSpec;
 use crate::blame::Blame;
@@ -21,6 +24,8 @@ use crate::door::{Door, Terms};
 use crate::greeting::Greeting;
 use crate::http::client::HttpClient;
 use crate::http::connection::HttpConnection;
+use crate::http::events::EventsConnection;
+use crate::http::road::Road;
 use crate::probe::Opening;
 use crate::wire::Transport;
 
@@ -33,6 +38,8 @@ pub struct HttpServer {
 
 struct HttpTransport {
     client: Arc<HttpClient>,
+    /// Whether the server was found to speak HTTP+SSE only.
+    events_only: AtomicBool,
 }
 
 impl HttpServer {
@@ -53,7 +60,7 @@ impl HttpServer {
             max_sessions: spec.max_sessions,
         };
         let client = Arc::new(HttpClient::new(spec, blame)?);
-        Ok(Self { door: Door::new(HttpTransport { client }, terms) })
+        Ok(Self { door: Door::new(HttpTransport { client, events_only: AtomicBool::new(false) }, terms) })
     }
 
     /// Ends the sessions with the server and waits until it knows.
@@ -71,8 +78,16 @@ impl Upstream for HttpServer {
         self.door.health()
     }
 
+    fn revision(&self) -> u64 {
+        self.door.revision()
+    }
+
     fn session_ended(&self, session: &str) {
         self.door.session_ended(session);
+    }
+
+    fn told(&self, session: &str, notification: &Notification) {
+        self.door.told(session, notification);
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
@@ -85,12 +100,30 @@ const LEAST: Duration = Duration::from_secs(60);
 const MOST: Duration = Duration::from_secs(24 * 3600);
 
 impl Transport for HttpTransport {
-    type Connection = HttpConnection;
+    type Connection = Road;
 
     const SILENCE_IS_LEGACY: bool = false;
 
-    fn connect(&self) -> BoxFuture<'_, Result<HttpConnection, Fault>> {
-        ready(Ok(HttpConnection::new(&self.client))).boxed()
+    fn connect(&self) -> BoxFuture<'_, Result<Road, Fault>> {
+        if self.events_only.load(Ordering::Relaxed) {
+            return EventsConnection::open(&self.client).map_ok(Road::Events).boxed();
+        }
+        ready(Ok(Road::Streamable(HttpConnection::new(&self.client)))).boxed()
+    }
+
+    fn connect_older(&self) -> Option<BoxFuture<'_, Result<Road, Fault>>> {
+        if self.events_only.load(Ordering::Relaxed) {
+            return None;
+        }
+        let opened = EventsConnection::open(&self.client).map_ok(|connection| {
+            self.events_only.store(true, Ordering::Relaxed);
+            Road::Events(connection)
+        });
+        Some(opened.boxed())
+    }
+
+    fn ask_anew(&self) {
+        self.events_only.store(false, Ordering::Relaxed);
     }
 
     fn believe_until(&self, greeting: &Greeting) -> Instant {

@@ -25,8 +25,8 @@ impl Introduction {
         let mut text = Vec::new();
         for kind in ["elicitation", "sampling", "roots"] {
             let Some(value) = declared(kind) else { continue };
-            // A change of the roots is not told on, so it is not promised.
-            let value = if kind == "roots" { b"{}" } else { value };
+            // A change of the roots is told in a session; without one, none is promised.
+            let value = if kind == "roots" && client.session.is_none() { b"{}" } else { value };
             text.extend_from_slice(if text.is_empty() { b"{" } else { b"," });
             text.extend_from_slice(format!(r#""{kind}":"#).as_bytes());
             text.extend_from_slice(value);
@@ -49,6 +49,11 @@ impl Introduction {
     /// As a JSON object.
     pub(crate) fn as_json(&self) -> &Bytes {
         &self.0
+    }
+
+    /// Whether the client has roots.
+    pub(crate) fn has_roots(&self) -> bool {
+        self.declares("roots").is_some()
     }
 
     /// Whether nothing can be asked.

@@ -5,14 +5,17 @@
 //! differ. Ids and progress tokens on the way are the gateway's own, so no two clients can ever meet in one.
 
 mod asks;
+mod audience;
 mod blame;
 mod child;
+mod conversation;
 mod door;
 mod flight;
 mod follower;
 mod greeting;
 mod http;
 mod introduction;
+mod listened;
 mod mirror;
 mod parked;
 mod probe;
@@ -21,7 +24,10 @@ mod session;
 mod sessions;
 mod spec;
 mod subscription;
+mod switchboard;
 mod translate;
+mod urls;
+mod watch;
 mod wire;
 
 pub use child::ChildServer;

@@ -40,6 +40,7 @@ type Spoken<T> = Result<Session<<T as Transport>::Connection>, Fault>;
 impl Opening {
     /// Finds out what the server speaks and says the first words in it.
     pub(crate) async fn probe<T: Transport>(&self, transport: &T, whose: &Introduction) -> Spoken<T> {
+        transport.ask_anew();
         match self.protocol {
             Protocol::Auto => self.find_out(transport, whose).await,
             Protocol::Modern => self.modern(transport).await,
@@ -49,7 +50,7 @@ impl Opening {
 
     /// A session with a server known to be a legacy one, for the client it is introduced to.
     pub(crate) async fn legacy<T: Transport>(&self, transport: &T, whose: &Introduction) -> Spoken<T> {
-        self.initialize(self.connect(transport).await?, whose).await
+        self.introduce(transport, self.connect(transport).await?, whose).await
     }
 
     /// A connection to a server known to be a modern one, with what it said of itself before.
@@ -81,10 +82,10 @@ impl Opening {
         match answer {
             Ok(response) => match self.judge(response)? {
                 Evidence::Modern(greeting) => Ok(self.session(line, *greeting)),
-                Evidence::Legacy => self.initialize(line, whose).await,
+                Evidence::Legacy => self.introduce(transport, line, whose).await,
             },
             Err(Failure { kind: FailureKind::Rejected | FailureKind::SessionUnknown, .. }) => {
-                self.initialize(line, whose).await
+                self.introduce(transport, line, whose).await
             }
             // Some old servers end at the first word that is not `initialize`.
             Err(Failure { kind: FailureKind::Gone, .. }) if T::SILENCE_IS_LEGACY => self.legacy(transport, whose).await,
@@ -101,7 +102,7 @@ impl Opening {
         mut discovery: impl Future<Output = Result<Response, Failure>> + Unpin,
         whose: &Introduction,
     ) -> Spoken<T> {
-        let mut initialized = Box::pin(self.initialize(line, whose));
+        let mut initialized = Box::pin(self.introduce(transport, line, whose));
         let discovered = tokio::select! {
             session = &mut initialized => return session,
             answer = &mut discovery => answer,
@@ -116,23 +117,46 @@ impl Opening {
         }
     }
 
-    async fn initialize<C: Connection>(&self, line: Arc<Line<C>>, whose: &Introduction) -> Result<Session<C>, Fault> {
+    /// `initialize`, on the way servers were reached before where the present one does not lead to this one.
+    async fn introduce<T: Transport>(
+        &self,
+        transport: &T,
+        line: Arc<Line<T::Connection>>,
+        whose: &Introduction,
+    ) -> Spoken<T> {
+        let failure = match self.initialize(line, whose).await {
+            Ok(session) => return Ok(session),
+            Err(failure) => failure,
+        };
+        let older = if failure.kind == FailureKind::Rejected { transport.connect_older() } else { None };
+        let Some(older) = older else { return Err(failure.fault) };
+        let connection = older.await.map_err(|fault| {
+            let (new, old) = (&failure.fault.inside, &fault.inside);
+            self.blame.bad_reply(format!("neither streamable HTTP ({new}) nor HTTP+SSE ({old})"))
+        })?;
+        self.initialize(Arc::new(Line::new(connection)), whose).await.map_err(|failure| failure.fault)
+    }
+
+    async fn initialize<C: Connection>(&self, line: Arc<Line<C>>, whose: &Introduction) -> Result<Session<C>, Failure> {
         let version = Version::LATEST_LEGACY.as_str();
         let ours = format!(r#"{{"name":"cardea","version":"{}"}}"#, env!("CARGO_PKG_VERSION"));
         let capabilities = String::from_utf8_lossy(whose.as_json());
         let params = format!(r#"{{"protocolVersion":"{version}","capabilities":{capabilities},"clientInfo":{ours}}}"#);
         let asked = line.request(Method::INITIALIZE, Some(params.as_bytes()), Headers::new(), &self.blame);
-        let response = self.within("initialize", asked).await?.map_err(|failure| failure.fault)?;
+        let other = |fault| FailureKind::Other.with(fault);
+        let response = self.within("initialize", asked).await.map_err(other)??;
         let Some(result) = response.result() else {
             let error = response.error().unwrap_or_default();
-            return Err(self.blame.bad_reply(format!("initialize was refused: {}", shown(&error))));
+            return Err(other(self.blame.bad_reply(format!("initialize was refused: {}", shown(&error)))));
         };
         let Some((greeting, version)) = Greeting::of_initialize(&result) else {
-            return Err(self.blame.bad_reply(format!("the result of initialize is not usable: {}", shown(&result))));
+            let told = format!("the result of initialize is not usable: {}", shown(&result));
+            return Err(other(self.blame.bad_reply(told)));
         };
         line.connection.settle(version);
         let initialized = compose::notification(Method::INITIALIZED.as_str(), None);
-        self.within("notifications/initialized", line.connection.tell(initialized)).await??;
+        let told = self.within("notifications/initialized", line.connection.tell(initialized)).await;
+        told.and_then(|told| told).map_err(other)?;
         if !whose.is_nobody() {
             line.connection.listen().await;
         }

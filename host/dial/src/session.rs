@@ -4,19 +4,20 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use bytes::Bytes;
-use cardea_chain::{Ask, Call, Event, Exchange, Fault};
+use cardea_chain::{Ask, Call, Event, Exchange, Fault, Listener};
 use cardea_message::{Era, Id, Message, Method, Response, compose, meta};
 use futures_util::{StreamExt, stream};
 use http::{HeaderName, HeaderValue};
 use tokio::sync::{Mutex, OwnedSemaphorePermit};
 
+use crate::audience::Audience;
 use crate::blame::Blame;
 use crate::follower::{Follower, subscribes};
 use crate::greeting::Greeting;
 use crate::introduction::Introduction;
 use crate::parked::{self, Lot, Parked};
 use crate::wire::{Connection, Failure, FailureKind, Headers, Incoming, Outgoing, Said};
-use crate::{mirror, rounds, subscription, translate};
+use crate::{listened, mirror, rounds, subscription, translate};
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
@@ -34,6 +35,8 @@ pub(crate) struct Session<C> {
     pub(crate) room: Option<OwnedSemaphorePermit>,
     /// Where calls wait that the server asks something in the middle of.
     pub(crate) lot: Weak<Lot<C>>,
+    /// Whether it is open beyond one call.
+    pub(crate) shared: bool,
     /// What a legacy server was told that it may ask.
     pub(crate) introduced: Introduction,
     /// Whether a call was made on it since [`was_used`](Self::was_used) was last asked.
@@ -42,6 +45,10 @@ pub(crate) struct Session<C> {
     level: Mutex<Option<Box<str>>>,
     /// The one client this session is for, if it can be told things outside calls.
     follower: OnceLock<Follower>,
+    /// Who hears what a legacy server says outside calls.
+    pub(crate) audience: Arc<Audience>,
+    /// Held by whoever subscribes or unsubscribes for one who listens.
+    pub(crate) subscribing: Mutex<()>,
     trace_in_meta: bool,
     blame: Blame,
 }
@@ -77,10 +84,13 @@ impl<C: Connection> Session<C> {
             greeting: Arc::new(greeting),
             room: None,
             lot: Weak::new(),
+            shared: true,
             introduced: Introduction::nobody(),
             used: AtomicBool::new(true),
             level: Mutex::default(),
             follower: OnceLock::new(),
+            audience: Arc::default(),
+            subscribing: Mutex::default(),
             trace_in_meta,
             blame: blame.clone(),
         }
@@ -93,6 +103,7 @@ impl<C: Connection> Session<C> {
     /// Whether a call was made on it since this was last asked, or its client waits for what is said outside calls.
     pub(crate) fn was_used(&self) -> bool {
         self.used.swap(false, Ordering::Relaxed)
+            || self.audience.has_ears()
             || self.follower.get().is_some_and(|follower| !follower.subscriptions.is_empty())
     }
 
@@ -102,7 +113,8 @@ impl<C: Connection> Session<C> {
         if self.follower.set(follower).is_err() {
             return;
         }
-        self.line.connection.follow(&listener);
+        self.audience.admit(&listener);
+        self.line.connection.follow(&(Arc::<Audience>::clone(&self.audience) as Arc<dyn Listener>));
         if self.greeting.with_changes.is_some() {
             drop(self.line.connection.listen());
         }
@@ -126,6 +138,9 @@ impl<C: Connection> Session<C> {
     /// Makes a call. The exchange keeps the session open.
     pub(crate) async fn call(self: &Arc<Self>, call: &Arc<Call>) -> Result<Exchange, Failure> {
         self.used.store(true, Ordering::Relaxed);
+        if self.greeting.era == Era::Legacy && translate::is_listen(call) && self.shared {
+            return Ok(listened::open(self, call).await);
+        }
         if !translate::is_bridged(call, self.greeting.era) {
             return Err(FailureKind::Other.with(Fault::unknown_method(&call.method)));
         }
@@ -186,10 +201,11 @@ impl<C: Connection> Session<C> {
     pub(crate) fn event(&self, event: Result<Event, Fault>, id: u64, call: &Call) -> Option<Result<Event, Fault>> {
         match event {
             Ok(Event::Notification(notification)) if call.method == Method::SUBSCRIPTIONS_LISTEN => {
+                self.audience.note(&notification);
                 subscription::event(notification, id).map(Ok)
             }
             Ok(Event::Notification(notification)) if translate::is_of_session(&notification.method) => {
-                self.follower.get().inspect(|follower| follower.listener.hear(&notification));
+                self.audience.hear(&notification);
                 None
             }
             Ok(Event::Notification(notification)) => {

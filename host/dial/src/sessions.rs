@@ -29,6 +29,11 @@ enum Owner {
 }
 
 impl Key {
+    /// That of one session of a client.
+    fn of_client(session: &str) -> Self {
+        Self { era: Era::Legacy, owner: Owner::ClientSession(Arc::from(session)) }
+    }
+
     /// Who shares the session of a call; none if nobody does.
     pub(crate) fn of(policy: SessionPolicy, era: Era, call: &Call) -> Option<Self> {
         let owner = match (era, policy) {
@@ -100,9 +105,15 @@ impl<C: Connection> Sessions<C> {
 
     /// Takes out the session that was kept for one session of a client.
     pub(crate) fn take_client(&self, session: &str) -> Vec<Arc<Session<C>>> {
-        let owner = Owner::ClientSession(Arc::from(session));
-        let key = Key { era: Era::Legacy, owner };
-        self.slots().remove(&key).and_then(Slot::into_session).into_iter().collect()
+        self.slots().remove(&Key::of_client(session)).and_then(Slot::into_session).into_iter().collect()
+    }
+
+    /// The session that is kept for one session of a client.
+    pub(crate) fn of_client(&self, session: &str) -> impl Iterator<Item = Arc<Session<C>>> {
+        let slots = self.slots();
+        let opened =
+            slots.get(&Key::of_client(session)).and_then(|slot| slot.flight.peek()?.as_ref().ok().map(Arc::clone));
+        opened.into_iter()
     }
 
     /// Takes out the sessions nobody has used for so long.

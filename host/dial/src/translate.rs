@@ -4,14 +4,22 @@
 use bytes::Bytes;
 use cardea_chain::{Call, Client, Fault};
 use cardea_message::meta::{self, Envelope, Meta, MetaEdit};
-use cardea_message::{Era, ErrorObject, Message, Method, Notification, Outcome, Pointer, Response, Splice, Version};
-use cardea_message::{error, json};
+use cardea_message::{
+    Era, ErrorObject, Id, Message, Method, Notification, Outcome, Pointer, Response, Splice, Version,
+};
+use cardea_message::{compose, error, json};
 
 use crate::blame::Blame;
 use crate::greeting::Greeting;
 use crate::introduction::Introduction;
+use crate::urls;
 
-/// Whether a method can reach this server. Subscriptions by stream and the tasks of 2026-07-28 pass between two modern
+/// Whether a modern client wants to listen.
+pub(crate) fn is_listen(call: &Call) -> bool {
+    call.method == Method::SUBSCRIPTIONS_LISTEN && call.client.version.era() == Era::Modern
+}
+
+/// Whether a method can reach this server as it is. Subscriptions by stream and the tasks of 2026-07-28 pass between two modern
 /// parties, and nothing of the older versions stands for them.
 pub(crate) fn is_bridged(call: &Call, server: Era) -> bool {
     let modern = server == Era::Modern && call.client.version.era() == Era::Modern;
@@ -33,6 +41,7 @@ pub(crate) fn params(call: &Call, server: Era, id: u64, trace_in_meta: bool) -> 
         Era::Modern => add_envelope(call, &said, &mut edit),
     }
     let params = said.edited(&edit);
+    let params = if edit.remove_prefix_modern { urls::unanswered(params) } else { params };
     (call.params.is_some() || params != "{}").then_some(params)
 }
 
@@ -67,6 +76,12 @@ fn add_envelope(call: &Call, said: &Meta, edit: &mut MetaEdit) {
 
 /// The response a client gets.
 pub(crate) fn response(response: Response, call: &Call, greeting: &Greeting, blame: &Blame) -> Result<Response, Fault> {
+    if let (Era::Legacy, Era::Modern, Some(error)) = (greeting.era, call.client.version.era(), response.error())
+        && let Some(question) = urls::question(&error, call, greeting.server_info.as_ref())
+    {
+        let id = response.id.clone().unwrap_or(Id::number(0));
+        return parsed(compose::result(&id, &question)).ok_or_else(|| blame.internal("a question is no reply"));
+    }
     let document = match (greeting.era, call.client.version.era(), &response.outcome) {
         (Era::Modern, Era::Modern, _) | (Era::Legacy, Era::Legacy, _) => None,
         (Era::Legacy, Era::Modern, Outcome::Result(_)) => {
@@ -148,7 +163,11 @@ fn recoded(error: &Bytes, call: &Call, client: Era) -> Option<Bytes> {
 
 fn with_outcome(response: &Response, document: Bytes) -> Option<Response> {
     let (Outcome::Result(span) | Outcome::Error(span)) = response.outcome.clone();
-    match Message::parse_reply(Splice::new(response.bytes().clone()).replace(span, document).into_bytes()) {
+    parsed(Splice::new(response.bytes().clone()).replace(span, document).into_bytes())
+}
+
+fn parsed(text: Bytes) -> Option<Response> {
+    match Message::parse_reply(text) {
         Ok(Message::Response(response)) => Some(response),
         _ => None,
     }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cardea_chain::{CallId, Deadline, Directory, Event, ItemKind, Place, Scratch, Subject, Target};
+use cardea_chain::{CallId, Deadline, Directory, Duties, Event, ItemKind, Place, Scratch, Subject, Target};
 use cardea_message::compose;
 use futures_util::future::BoxFuture;
 use proptest::{collection::vec, prelude::*};
@@ -53,6 +53,7 @@ fn call(client: Era, method: &str, params: Option<&'static str>) -> Call {
         traceparent: None,
         received: std::time::SystemTime::now(),
         scratch: Scratch::default(),
+        duties: Duties::default(),
     }
 }
 

@@ -25,6 +25,14 @@ pub(crate) trait Transport: Send + Sync + 'static {
     /// Opens a connection. Nothing has been said on it yet.
     fn connect(&self) -> BoxFuture<'_, Result<Self::Connection, Fault>>;
 
+    /// Opens a connection in the way that was there before the present one; none if there is no other.
+    fn connect_older(&self) -> Option<BoxFuture<'_, Result<Self::Connection, Fault>>> {
+        None
+    }
+
+    /// What the server speaks is about to be found out again: what was believed of the way to it counts no more.
+    fn ask_anew(&self) {}
+
     /// Until when the server's answer to the probe is believed.
     fn believe_until(&self, greeting: &Greeting) -> Instant;
 }

@@ -98,6 +98,8 @@ async fn asked(server: &HttpServer) -> Value {
 }
 
 #[tokio::test]
+// proves: elicitation, form | legacy | legacy | passes
+// proves: sampling | legacy | legacy | passes
 async fn a_legacy_client_answers_a_legacy_server_under_the_servers_own_id() {
     let fake = asking(vec![form(), sample()]).await;
     let said = answering(&dial(&fake), old_client(), accept).await.unwrap();
@@ -220,6 +222,7 @@ async fn what_a_server_asks_beside_its_calls_is_put_to_the_one_that_runs() {
 }
 
 #[tokio::test]
+// proves: roots | legacy | legacy | passes
 async fn a_process_asks_the_client_whose_call_alone_runs() {
     let mut spec = ChildSpec::new("fake", "python3");
     spec.args = vec![concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fake_server.py").into(), "legacy".into()];
@@ -234,6 +237,7 @@ async fn a_process_asks_the_client_whose_call_alone_runs() {
 }
 
 #[tokio::test]
+// proves: elicitation, URL (2025-11-25 and later) | modern | legacy | translated
 async fn a_modern_client_gets_the_question_as_its_result_and_answers_with_the_call_made_again() {
     let url = json!({ "mode": "url", "message": "Log in", "url": "https://a", "elicitationId": "e" });
     let fake = asking(vec![form(), json!({ "method": "elicitation/create", "params": url })]).await;
@@ -323,6 +327,9 @@ fn able_to_all() -> Call {
 }
 
 #[tokio::test]
+// proves: elicitation, form | legacy | modern | translated
+// proves: sampling | legacy | modern | translated
+// proves: elicitation, URL (2025-11-25 and later) | legacy | modern | translated
 async fn a_legacy_client_is_asked_in_the_middle_of_a_call_what_a_modern_server_asks_in_results() {
     let fake = asking_in_rounds(2).await;
     let said = answering(&dial(&fake), able_to_all(), accept).await.unwrap();
@@ -354,4 +361,42 @@ async fn rounds_end_where_the_client_does_not_answer_may_not_be_asked_or_would_n
     );
     assert_eq!(fault(2, old_client(), accept).await, FaultKind::BadReply, "a URL it cannot open");
     assert_eq!(fault(99, able_to_all(), accept).await, FaultKind::BadReply);
+}
+
+#[tokio::test]
+// proves: the error that a URL has to be visited first (`-32042`, 2025-11-25) | modern | legacy | translated
+async fn a_url_that_a_call_needs_first_is_asked_for_as_a_modern_client_knows_it() {
+    let url = json!({ "mode": "url", "message": "Log in", "url": "https://a", "elicitationId": "e" });
+    let fake = FakeHttp::start(move |seen| {
+        let reply = match seen.method() {
+            "server/discover" => seen.error(-32601, "unknown").status(400),
+            "initialize" => seen.initialized("s"),
+            "tools/call" if seen.body["params"]["arguments"]["visited"] == true => {
+                seen.result(json!({ "content": [] }))
+            }
+            "tools/call" => {
+                let error = json!({ "code": -32042, "message": "Log in first", "data": { "elicitations": [url] } });
+                Reply::json(json!({ "jsonrpc": "2.0", "id": seen.id(), "error": error }).to_string())
+            }
+            _ => Reply::empty(202),
+        };
+        async { reply }
+    })
+    .await;
+    let server = dial(&fake);
+    let able_to_visit = || json!({ "elicitation": { "url": {} } });
+    let first = told(&server, able(new_client(), able_to_visit())).await.result();
+    assert_eq!((&first["resultType"], first.get("requestState")), (&json!("input_required"), None));
+    let requests: Vec<_> = first["inputRequests"].as_object().unwrap().values().collect();
+    let bare = json!({ "mode": "url", "message": "Log in", "url": "https://a" });
+    assert_eq!(requests, [&json!({ "method": "elicitation/create", "params": bare })]);
+
+    let again =
+        modern("tools/call", json!({ "name": "t", "arguments": { "visited": true }, "inputResponses": { "x": {} } }));
+    assert_eq!(told(&server, able(again, able_to_visit())).await.result()["resultType"], "complete");
+    let last = fake.seen().into_iter().rev().find(|seen| seen.method() == "tools/call").unwrap();
+    assert!(last.body["params"].get("inputResponses").is_none(), "which this server knows nothing of");
+
+    let told_plainly = told(&server, able(new_client(), json!({ "elicitation": { "form": {} } }))).await.json();
+    assert_eq!(told_plainly["error"]["code"], -32042, "who cannot be asked hears the error");
 }

@@ -95,7 +95,7 @@ async fn changes_are_promised_and_subscriptions_taken_where_they_can_be_kept() {
     let server = dial("legacy");
     assert_eq!(discovered(&server, of_ann("ping")).await, declared);
     assert_eq!(discovered(&server, legacy("ping", json!({}))).await, kept, "no stream leads to it");
-    assert_eq!(discovered(&server, modern("ping", json!({}))).await, kept);
+    assert_eq!(discovered(&server, modern("ping", json!({}))).await, declared, "it has a stream of its own");
     told(&server, of_ann("resources/subscribe")).await;
     let refused = ask(&server, legacy_in("bob", "resources/subscribe", json!({ "uri": "a:b" }))).await;
     assert_eq!(refused.unwrap_err().kind, FaultKind::UnknownMethod);
@@ -103,8 +103,16 @@ async fn changes_are_promised_and_subscriptions_taken_where_they_can_be_kept() {
     let shared = ChildServer::new(ChildSpec { session: SessionPolicy::Shared, ..spec("legacy") });
     assert_eq!(discovered(&shared, of_ann("ping")).await, kept);
     assert_eq!(ask(&shared, of_ann("resources/subscribe")).await.unwrap_err().kind, FaultKind::UnknownMethod);
-    let modern = dial("modern");
-    assert_eq!(ask(&modern, of_ann("resources/subscribe")).await.unwrap_err().kind, FaultKind::UnknownMethod);
+    assert_eq!(
+        discovered(&shared, modern("ping", json!({}))).await,
+        declared,
+        "each hears what it wants of what is said"
+    );
+    let modern_one = dial("modern");
+    assert_eq!(ask(&modern_one, of_ann("resources/subscribe")).await.unwrap_err().kind, FaultKind::UnknownMethod);
+    let per_call = ChildServer::new(ChildSpec { session: SessionPolicy::Call, ..spec("legacy") });
+    assert_eq!(discovered(&per_call, modern("ping", json!({}))).await, kept);
+    assert_eq!(ask(&per_call, listen(json!({}))).await.unwrap_err().kind, FaultKind::UnknownMethod);
 }
 
 #[tokio::test]
@@ -140,6 +148,37 @@ async fn a_modern_server_is_one_process_and_a_legacy_one_a_process_per_session()
     server.session_ended("a");
     until(|| !exists(a)).await;
     assert!(exists(b));
+}
+
+#[tokio::test]
+async fn who_shares_a_process_is_what_the_manifest_says_and_none_is_left_behind() {
+    let of = |subject: &str, session: &str| {
+        let mut call = tool_in(session, "pid");
+        Arc::make_mut(&mut call.subject).id = subject.into();
+        call
+    };
+    for (session, expected) in [
+        (SessionPolicy::Client, [0, 1, 2, 0]),
+        (SessionPolicy::Subject, [0, 0, 1, 0]),
+        (SessionPolicy::Shared, [0, 0, 0, 0]),
+        (SessionPolicy::Call, [0, 1, 2, 3]),
+    ] {
+        let server = ChildServer::new(ChildSpec { session, ..spec("legacy") });
+        let mut pids = Vec::new();
+        let mut seen = Vec::new();
+        for call in [of("ann", "a"), of("ann", "b"), of("bob", "c"), of("ann", "a")] {
+            let pid = pid(&server, call).await;
+            let position = pids.iter().position(|known| *known == pid).unwrap_or(pids.len());
+            if position == pids.len() {
+                pids.push(pid);
+            }
+            seen.push(position);
+        }
+        assert_eq!(seen, expected, "{session:?}");
+        server.shut().await;
+        // A process that ended and was not waited for would still be there.
+        assert_eq!(pids.iter().filter(|pid| exists(**pid)).count(), 0, "{session:?}");
+    }
 }
 
 #[tokio::test]
@@ -258,11 +297,10 @@ async fn a_subscription_ends_with_its_process() {
 }
 
 #[tokio::test]
-async fn a_legacy_server_knows_neither_subscriptions_nor_tasks() {
-    let server = dial("legacy");
-    for call in [listen(json!({})), modern("tasks/get", json!({ "taskId": "t" }))] {
-        assert_eq!(ask(&server, call).await.unwrap_err().kind, FaultKind::UnknownMethod);
-    }
+// proves: tasks, the extension of 2026-07-28 | modern | legacy | refused
+async fn a_legacy_server_knows_no_tasks() {
+    let asked = ask(&dial("legacy"), modern("tasks/get", json!({ "taskId": "t" }))).await;
+    assert_eq!(asked.unwrap_err().kind, FaultKind::UnknownMethod);
 }
 
 #[tokio::test]

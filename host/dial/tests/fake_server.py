@@ -6,9 +6,15 @@ import subprocess
 import sys
 
 ERA = sys.argv[1]
+# A modern server that keeps its subscriptions open and tells of changes when it is told to.
+TELLS = ERA == "telling"
+if TELLS:
+    ERA = "modern"
 CAPABILITIES = {"tools": {"listChanged": True}, "resources": {"subscribe": True, "x": 1}, "logging": {}}
 cancelled = []
 subscribed = []
+unsubscribed = []
+listeners = {}
 started = False
 
 
@@ -72,6 +78,19 @@ def tool(request):
             send({"jsonrpc": "2.0", "id": identity, "method": method})
             answers.append(json.loads(sys.stdin.readline()))
         text(request, answers)
+    elif name == "change" and TELLS:
+        for identity, wanted in listeners.items():
+            meta = {"io.modelcontextprotocol/subscriptionId": identity}
+            if wanted.get("toolsListChanged"):
+                send({"jsonrpc": "2.0", "method": "notifications/tools/list_changed", "params": {"_meta": meta}})
+            if "a:b" in wanted.get("resourceSubscriptions", []):
+                params = {"uri": "a:b", "_meta": meta}
+                send({"jsonrpc": "2.0", "method": "notifications/resources/updated", "params": params})
+        text(request, "done")
+    elif name == "unsubscribed":
+        text(request, unsubscribed)
+    elif name == "listeners":
+        text(request, list(listeners.values()))
     elif name == "change":
         for method in ["notifications/tools/list_changed", "notifications/resources/updated"]:
             send({"jsonrpc": "2.0", "method": method, "params": {"uri": "a:b"}})
@@ -90,6 +109,11 @@ def listen(request):
         send({"jsonrpc": "2.0", "method": "notifications/" + method, "params": params})
 
     wanted = request["params"]["notifications"]
+    if TELLS:
+        listeners[request["id"]] = wanted
+        honoured = dict(wanted)
+        honoured["resourceSubscriptions"] = [uri for uri in wanted.get("resourceSubscriptions", []) if uri != "no:such"]
+        return say("subscriptions/acknowledged", request["id"], notifications=honoured)
     say("subscriptions/acknowledged", request["id"], notifications=wanted)
     for step in range(wanted.get("x-changes", 1)):
         say("tools/list_changed", request["id"], step=step)
@@ -105,13 +129,15 @@ def handle(message):
     method = message.get("method")
     if method == "notifications/cancelled":
         cancelled.append(message["params"]["requestId"])
+        listeners.pop(message["params"]["requestId"], None)
     elif "id" not in message or method is None:
         pass
     elif method == "initialize" and ERA != "modern":
         started = True
         result(message, {"protocolVersion": "2025-06-18", "capabilities": CAPABILITIES, "serverInfo": {"name": "fake"}})
     elif method == "server/discover" and ERA == "modern":
-        result(message, {"supportedVersions": ["2026-07-28"], "capabilities": {"tools": {}}, "resultType": "complete"})
+        capabilities = CAPABILITIES if TELLS else {"tools": {}}
+        result(message, {"supportedVersions": ["2026-07-28"], "capabilities": capabilities, "resultType": "complete"})
     elif not started and ERA == "exits":
         os._exit(1)
     elif not started and ERA == "silent":
@@ -123,7 +149,10 @@ def handle(message):
     elif method == "resources/subscribe" and ERA != "modern":
         subscribed.append(message["params"]["uri"])
         result(message, {})
-    elif method in ["logging/setLevel", "resources/unsubscribe"]:
+    elif method == "resources/unsubscribe" and ERA != "modern":
+        unsubscribed.append(message["params"]["uri"])
+        result(message, {})
+    elif method == "logging/setLevel":
         result(message, {})
     else:
         error(message, -32601)

@@ -235,6 +235,7 @@ async fn a_server_without_session_ids_is_a_server_too() {
 }
 
 #[tokio::test]
+// proves: types of results and hints for caches | modern | legacy | translated
 async fn a_modern_client_gets_a_modern_result() {
     let fake = legacy_server(|seen| match seen.method() {
         "tools/list" => seen.result(json!({ "tools": [] })),
@@ -264,6 +265,7 @@ async fn a_modern_client_gets_a_modern_result() {
 }
 
 #[tokio::test]
+// proves: unknown fields of results | legacy | legacy | passes
 async fn between_legacy_parties_every_byte_of_a_result_stays() {
     let fake = legacy_server(|seen| {
         Reply::json(format!(r#"{{"result":{{ "tools":[ ] ,"z":1.50}},"id":{},"jsonrpc":"2.0"}}"#, seen.id()))

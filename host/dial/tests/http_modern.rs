@@ -217,6 +217,7 @@ async fn a_task_passes_both_ways_under_the_servers_own_id() {
 }
 
 #[tokio::test]
+// proves: methods nobody knows | modern | modern | passes
 async fn a_method_nobody_knows_passes_as_it_is() {
     let fake = modern_server(|seen| Reply::json(seen.raw.clone())).await;
     let odd = r#"{ "z":[1.0, 2e0 ],"\u0061":{"b":null,"B":-0}, "io.modelcontextprotocol/new":{ },"_meta":{"acme/x":[ ],"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{"extensions":{"acme/y":{ }},"new":1}}}"#;

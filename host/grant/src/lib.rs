@@ -4,6 +4,7 @@
 //! no I/O and knows neither TOML nor wasm, so the manifest's reader and the plugin host judge by the same code.
 
 mod http;
+mod issuer;
 mod mask;
 mod quota;
 mod scope;
@@ -11,6 +12,7 @@ mod secret;
 
 pub use crate::http::{HttpRule, Target};
 pub use ipnet::IpNet;
+pub use issuer::{Algorithm, Issuer, check_source};
 pub use mask::{Mask, Pattern};
 pub use quota::Quota;
 pub use scope::Scope;
@@ -31,7 +33,9 @@ pub struct Grants {
     pub journal: bool,
     /// Outgoing requests; none if the key was not written.
     pub http: Option<Vec<HttpRule>>,
-    /// Addresses outside the public internet that those requests may reach.
+    /// Issuers whose tokens are verified in the plugin's name.
+    pub issuers: Vec<Issuer>,
+    /// Addresses outside the public internet that those requests, and those for an issuer's keys, may reach.
     pub private_addresses: Vec<IpNet>,
     /// Secrets the host uses in the plugin's name.
     pub secrets: BTreeMap<String, Secret>,

@@ -13,6 +13,10 @@ pub struct Scope {
     pub journal: bool,
     /// Outgoing requests.
     pub http: Vec<HttpRule>,
+    /// Verification of signed tokens.
+    pub jose: bool,
+    /// Whose, by the issuers' identifiers; a plugin asks without naming them.
+    pub issuers: Vec<String>,
     /// Secrets it uses, by name.
     pub secrets: Vec<String>,
     /// Those it reads, and does not only use.
@@ -31,6 +35,8 @@ impl Scope {
         lines.extend(self.limiter.then(|| "limiter".to_owned()));
         lines.extend(self.journal.then(|| "journal".to_owned()));
         lines.extend(self.http.iter().map(|rule| format!("http {rule}")));
+        lines.extend((self.jose && self.issuers.is_empty()).then(|| "jose".to_owned()));
+        lines.extend(self.issuers.iter().map(|issuer| format!("jose {issuer}")));
         lines.extend(self.secrets.iter().map(|name| format!("secret {name}")));
         lines.extend(self.reveal.iter().map(|name| format!("reveal {name}")));
         lines.extend(self.read.iter().map(|mask| format!("read {mask}")));
@@ -46,6 +52,8 @@ impl From<&Grants> for Scope {
             limiter: grants.limiter,
             journal: grants.journal,
             http: grants.http.clone().unwrap_or_default(),
+            jose: !grants.issuers.is_empty(),
+            issuers: grants.issuers.iter().map(|issuer| issuer.id.clone()).collect(),
             secrets: grants.secrets.keys().cloned().collect(),
             reveal: grants.reveal.clone().unwrap_or_default(),
             read: grants.read.clone(),

@@ -193,7 +193,7 @@ mod tests {
         let limits = Limits::default();
         let activity = Activity::new(10);
         let mut exchange = activity.begin(Version::HTTP_2);
-        let (_sender, notes) = mpsc::channel(1);
+        let (_sender, notes) = mpsc::channel::<Box<cardea_message::Message>>(1);
         let events = Stoppable::new(Events::new(notes, Box::pin(pending()), limits.keep_alive));
         exchange.handed_out(&events);
         exchange.asked_for();

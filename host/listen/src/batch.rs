@@ -15,7 +15,7 @@ use crate::respond::{self, Answered, Rejection};
 use crate::session::Session;
 use crate::visit::Visit;
 
-/// Answers a batch with a batch, in any order the calls end in but listed as they were asked.
+/// Answers a batch with a batch.
 pub(crate) async fn answer(
     front: &Front,
     visit: &Visit,
@@ -23,6 +23,21 @@ pub(crate) async fn answer(
     text: &Bytes,
     share: &Arc<Share>,
 ) -> Result<Answered, Box<Rejection>> {
+    Ok(match begin(front, visit, session, text, share)?.await {
+        Some(answer) => respond::json(StatusCode::OK, vec![answer]),
+        None => respond::empty(StatusCode::ACCEPTED),
+    })
+}
+
+/// Takes a batch. Its answer lists what was asked in the order it was asked in, whichever call ends first; there is none if
+/// nothing was asked.
+pub(crate) fn begin(
+    front: &Front,
+    visit: &Visit,
+    session: &Arc<Session>,
+    text: &Bytes,
+    share: &Arc<Share>,
+) -> Result<impl Future<Output = Option<Bytes>> + Send + 'static, Box<Rejection>> {
     if session.facts.version != Version::V2025_03_26 {
         return Err(refused(ParseFault::Batch.message()));
     }
@@ -32,11 +47,10 @@ pub(crate) async fn answer(
     }
     // All are taken before the first is waited for: that is what runs them side by side.
     let taken: Vec<_> = spans.into_iter().map(|span| element(front, visit, session, text.slice(span), share)).collect();
-    let answers: Vec<Bytes> = join_all(taken.into_iter().map(finished)).await.into_iter().flatten().collect();
-    if answers.is_empty() {
-        return Ok(respond::empty(StatusCode::ACCEPTED));
-    }
-    Ok(respond::json(StatusCode::OK, vec![array(&answers)]))
+    Ok(async move {
+        let answers: Vec<Bytes> = join_all(taken.into_iter().map(finished)).await.into_iter().flatten().collect();
+        (!answers.is_empty()).then(|| array(&answers))
+    })
 }
 
 /// An element that cannot be taken is answered in its place; the others go on.

@@ -43,7 +43,9 @@ impl Bound {
     pub async fn serve(self, settings: Settings, generation: Arc<ArcSwap<Generation>>, shutdown: CancellationToken) {
         let drain = settings.limits.drain;
         let bounds = (settings.limits.max_connections, Peers::new(settings.limits.max_connections_per_peer));
+        let gauges = Arc::clone(&settings.gauges);
         let front = Front::new(settings, self.address, generation);
+        gauges.read(&front);
         let killed = CancellationToken::new();
         let connections = TaskTracker::new();
         let sweeper = tokio::spawn(Arc::clone(&front).sweep(shutdown.clone()));

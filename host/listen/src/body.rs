@@ -32,6 +32,13 @@ impl Budget {
         Arc::new(Self { left: AtomicUsize::new(bytes) })
     }
 
+    /// A share for bytes that are in memory already.
+    pub(crate) fn share_of(self: &Arc<Self>, bytes: usize) -> Result<Share, Box<Rejection>> {
+        let mut share = self.share();
+        share.grow(bytes)?;
+        Ok(share)
+    }
+
     fn share(self: &Arc<Self>) -> Share {
         Share { budget: Arc::clone(self), bytes: 0 }
     }

@@ -1,7 +1,7 @@
 //! The order of the rooms for one HTTP exchange, and what all exchanges of a listener share.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -12,7 +12,7 @@ use cardea_message::{Envelope, EnvelopeFault, Message, Meta, Method, ParseFault,
 use http::header::{CONNECTION, ORIGIN};
 use http::request::Parts;
 use http::uri::Authority;
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
 use http_body::Body;
 use hyper::body::Incoming;
 use tokio::sync::Semaphore;
@@ -24,12 +24,14 @@ use crate::activity::Exchange;
 use crate::body::{self, Budget, Share};
 use crate::era::{self, Path};
 use crate::gate::{self, Gate};
+use crate::http_sse::Conversations;
 use crate::outgoing::Tracked;
+use crate::paths::{self, Road};
 use crate::respond::{Answered, Rejection};
 use crate::session::{SESSION_ID, Session, Sessions};
 use crate::visit::Visit;
 use crate::walking::Holds;
-use crate::{Generation, Settings, handover, ids, legacy, modern};
+use crate::{Generation, Settings, handover, http_sse, ids, legacy, modern, resource};
 
 /// Header that names the protocol version of a message.
 pub(crate) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
@@ -38,6 +40,8 @@ pub(crate) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-pro
 pub(crate) struct Front {
     pub(crate) settings: Settings,
     pub(crate) sessions: Sessions,
+    /// Clients of HTTP+SSE.
+    pub(crate) conversations: Conversations,
     /// Walks of legacy calls, which outlive their connection.
     pub(crate) walks: TaskTracker,
     /// Told when the listener stops: what has no end of its own ends now.
@@ -67,6 +71,8 @@ pub(crate) struct Came<'a> {
     pub(crate) authority: Authority,
     /// Whether another replica handed it over.
     pub(crate) is_handed: bool,
+    /// Whether its body would be taken for the next request if nobody reads it.
+    unread: bool,
     /// Id of the exchange.
     pub(crate) id: &'a CallId,
     /// Told when its connection is asked to go.
@@ -78,12 +84,17 @@ enum Received {
     Post(Visit, Box<Posted>),
     Get(Visit),
     Delete(Visit),
+    /// Opens the stream of HTTP+SSE.
+    Open(Visit),
+    /// A message beside that stream.
+    Message(Visit, Uri, Box<Posted>),
 }
 
 impl Front {
     pub(crate) fn new(settings: Settings, address: SocketAddr, generation: Arc<ArcSwap<Generation>>) -> Arc<Self> {
         Arc::new(Self {
             sessions: Sessions::new(&settings.limits),
+            conversations: Conversations::default(),
             walks: TaskTracker::new(),
             closing: CancellationToken::new(),
             cut: CancellationToken::new(),
@@ -93,6 +104,22 @@ impl Front {
             buffered: Budget::new(settings.limits.max_buffered),
             settings,
         })
+    }
+
+    /// What a door shares that nobody reaches over a network.
+    pub(crate) fn inside(settings: Settings, generation: Arc<ArcSwap<Generation>>) -> Arc<Self> {
+        Self::new(settings, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), generation)
+    }
+
+    /// What serves now.
+    pub(crate) fn generation(&self) -> Arc<Generation> {
+        self.generation.load_full()
+    }
+
+    /// Reads a message that is in memory already.
+    pub(crate) fn posted(&self, text: Bytes) -> Result<Posted, Box<Rejection>> {
+        let share = self.buffered.share_of(text.len())?;
+        Ok(Posted::read(text, share))
     }
 
     /// Answers one HTTP exchange.
@@ -106,22 +133,28 @@ impl Front {
         let origin = head.headers.get(ORIGIN).cloned();
         // A body that nobody read must not be taken for the next request. HTTP/2 frames it, HTTP/1 needs a new connection.
         let unread = head.version < http::Version::HTTP_2 && !body.is_end_stream();
+        let path = head.uri.path().to_owned();
+        let about = resource::asked(&path);
         let handed = handover::received(&head, &self.settings.replica);
         let is_handed = matches!(handed, Ok(Some(_)));
         // Who handed it over has judged its host and origin.
-        let admitted = handed.and_then(|authority| match authority {
-            Some(authority) => Ok(authority),
-            None => self.gate.admit(&head, exchange.framed_once),
+        let admitted = handed.and_then(|authority| match (authority, about) {
+            (Some(authority), _) => Ok(authority),
+            (None, Some(_)) => self.gate.admit_any_page(&head, exchange.framed_once),
+            (None, None) => self.gate.admit(&head, exchange.framed_once),
         });
         let allowed_origin = origin.filter(|_| admitted.is_ok());
-        let answered = match admitted {
-            Ok(authority) => {
-                let came = Came { authority, is_handed, id: &id, leaving: exchange.leaving() };
-                self.admitted(head, body, came).await
-            }
-            Err(rejection) => Err(rejection),
+        let mut response = match admitted {
+            Ok(authority) => match gate::preflight(&head) {
+                Some(preflight) => preflight,
+                None if let Some(path) = about => self.describe(&head.method, path, &authority),
+                None => {
+                    let came = Came { authority, is_handed, unread, id: &id, leaving: exchange.leaving() };
+                    self.admitted(head, body, came).await
+                }
+            },
+            Err(rejection) => closing(told(rejection, &id), unread),
         };
-        let mut response = answered.unwrap_or_else(|rejection| closing(told(rejection, &id), unread));
         self.gate.dress(&mut response, allowed_origin);
         if let Ok(id) = HeaderValue::from_str(id.as_str()) {
             response.headers_mut().insert(ids::REQUEST_ID, id);
@@ -139,10 +172,17 @@ impl Front {
     /// Ends a session and tells the servers. False if it had ended before.
     pub(crate) fn end_session(&self, session: &Session) -> bool {
         let ended = self.sessions.end(session);
-        if ended && let Some(directory) = self.generation.load().endpoints.get(&*session.facts.endpoint) {
-            directory.session_ended(&session.facts.id);
+        if ended {
+            self.tell_servers_of_the_end(session);
         }
         ended
+    }
+
+    /// Tells the servers of a session that it is over.
+    pub(crate) fn tell_servers_of_the_end(&self, session: &Session) {
+        if let Some(directory) = self.generation.load().endpoints.get(&*session.facts.endpoint) {
+            directory.session_ended(&session.facts.id);
+        }
     }
 
     /// Ends sessions nobody uses any more, until `shutdown`.
@@ -162,22 +202,21 @@ impl Front {
         }
     }
 
-    /// What comes in is answered here, unless it belongs to a session of another replica. An error leaves the body unread.
-    async fn admitted(
-        self: &Arc<Self>,
-        head: Parts,
-        body: Incoming,
-        came: Came<'_>,
-    ) -> Result<Answered, Box<Rejection>> {
-        if let Some(preflight) = gate::preflight(&head) {
-            return Ok(preflight);
-        }
+    /// What comes in is answered here, unless it belongs to a session of another replica.
+    async fn admitted(self: &Arc<Self>, head: Parts, body: Incoming, came: Came<'_>) -> Answered {
+        let refused = |rejection| closing(told(rejection, came.id), came.unread);
         if let Some((link, ticket)) = self.session_elsewhere(&head, came.is_handed) {
-            return self.pass_session(link, &ticket, head, body, &came).await;
+            return self.pass_session(link, &ticket, head, body, &came).await.unwrap_or_else(refused);
         }
-        let received = self.receive(head, body, &came.authority, came.id).await?;
-        let answered = self.dispatch(received, &came).await;
-        Ok(answered.unwrap_or_else(|rejection| told(rejection, came.id)))
+        let path = head.uri.path().to_owned();
+        let answered = match self.receive(head, body, &came.authority, came.id).await {
+            Ok(received) => {
+                let answered = self.dispatch(received, &came).await;
+                answered.unwrap_or_else(|rejection| told(rejection, came.id))
+            }
+            Err(rejection) => refused(rejection),
+        };
+        self.pointing(answered, &path, &came.authority)
     }
 
     /// Path and method, then room 2, and only then the body.
@@ -189,12 +228,13 @@ impl Front {
         id: &CallId,
     ) -> Result<Received, Box<Rejection>> {
         let generation = self.generation.load_full();
-        let Some((endpoint, directory)) = generation.endpoints.get_key_value(head.uri.path()) else {
+        let Some((road, endpoint, directory)) = paths::find(&generation.endpoints, head.uri.path()) else {
             return Err(Rejection::invalid(StatusCode::NOT_FOUND, "No MCP endpoint is at this path"));
         };
-        let wanted = served(&head)?;
+        let wanted = served(&head, road)?;
+        let target = head.uri.clone();
         let credential = Credential {
-            uri: self.external_uri(&head, authority),
+            uri: self.external_uri(head.uri.path(), authority),
             headers: head.headers,
             method: head.method,
             endpoint: Arc::clone(endpoint),
@@ -205,10 +245,15 @@ impl Front {
         match wanted {
             Wanted::Get => return Ok(Received::Get(visit)),
             Wanted::Delete => return Ok(Received::Delete(visit)),
-            Wanted::Post => {}
+            Wanted::Open => return Ok(Received::Open(visit)),
+            Wanted::Post | Wanted::Message => {}
         }
         let (text, share) = body::read(body, &self.settings.limits, &self.buffered).await?;
-        Ok(Received::Post(visit, Box::new(Posted::read(text, share))))
+        let posted = Box::new(Posted::read(text, share));
+        Ok(match wanted {
+            Wanted::Message => Received::Message(visit, target, posted),
+            _ => Received::Post(visit, posted),
+        })
     }
 
     /// Room 2. A refusal is recorded as the call it would have been.
@@ -245,6 +290,8 @@ impl Front {
             Received::Post(visit, posted) => (visit, *posted),
             Received::Get(visit) => return legacy::listen(self, &visit),
             Received::Delete(visit) => return legacy::end(self, &visit),
+            Received::Open(visit) => return http_sse::open(self, &visit),
+            Received::Message(visit, target, posted) => return http_sse::post(self, visit, &target, *posted).await,
         };
         let header = visit.headers.get(PROTOCOL_VERSION).map(HeaderValue::as_bytes);
         let claimed = posted.envelope.as_ref().ok().and_then(|envelope| envelope.version.as_deref());
@@ -266,9 +313,30 @@ impl Front {
         }
     }
 
-    /// The URI under which the client knows the endpoint.
-    fn external_uri(&self, head: &Parts, authority: &Authority) -> String {
-        let path = head.uri.path();
+    /// Answers who asks what is known of a path before there is a token. Behind a public URL with a path of its own, that path
+    /// is part of what is asked about.
+    fn describe(&self, method: &http::Method, path: &str, authority: &Authority) -> Answered {
+        let public = self.settings.public_url.as_deref().and_then(|public| public.parse::<Uri>().ok());
+        let prefix = public.as_ref().map_or("", |public| public.path().trim_end_matches('/'));
+        let generation = self.generation.load();
+        let found = path.strip_prefix(prefix).and_then(|endpoint| generation.resources.get_key_value(endpoint));
+        let document = found.map(|(endpoint, resource)| resource.document(&self.external_uri(endpoint, authority)));
+        resource::answer(method, document)
+    }
+
+    /// Puts into challenges where the endpoint's metadata is, if it has any.
+    fn pointing(&self, mut response: Answered, path: &str, authority: &Authority) -> Answered {
+        if matches!(response.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+            && self.generation.load().resources.contains_key(path)
+        {
+            let location = resource::location(&self.external_uri(path, authority));
+            resource::point(response.headers_mut(), &location);
+        }
+        response
+    }
+
+    /// The URI under which the client knows the endpoint at a path.
+    fn external_uri(&self, path: &str, authority: &Authority) -> String {
         match self.settings.public_url.as_deref() {
             Some(public) => format!("{}{path}", public.trim_end_matches('/')),
             None if self.settings.tls.is_some() => format!("https://{authority}{path}"),
@@ -316,10 +384,24 @@ enum Wanted {
     Get,
     /// The end of a session.
     Delete,
+    /// The stream of HTTP+SSE, and the session with it.
+    Open,
+    /// A message beside that stream.
+    Message,
 }
 
 /// Sorts by method; whatever else HTTP knows is not served.
-fn served(head: &Parts) -> Result<Wanted, Box<Rejection>> {
+fn served(head: &Parts, road: Road) -> Result<Wanted, Box<Rejection>> {
+    match (road, &head.method) {
+        (Road::Streamable, _) => streamable(head),
+        (Road::Events, &http::Method::GET) => Ok(Wanted::Open),
+        (Road::Events, _) => Err(Rejection::method_not_allowed("GET")),
+        (Road::Messages, &http::Method::POST) => gate::announces_json(&head.headers).map(|()| Wanted::Message),
+        (Road::Messages, _) => Err(Rejection::method_not_allowed("POST")),
+    }
+}
+
+fn streamable(head: &Parts) -> Result<Wanted, Box<Rejection>> {
     let in_session = head.headers.contains_key(SESSION_ID);
     let header = head.headers.get(PROTOCOL_VERSION).map(HeaderValue::as_bytes);
     match head.method {

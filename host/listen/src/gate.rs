@@ -58,6 +58,17 @@ impl Gate {
 
     /// Judges a head. Its host comes back: the name under which the client addressed the gateway.
     pub(crate) fn admit(&self, head: &Parts, framed_once: bool) -> Result<Authority, Box<Rejection>> {
+        let authority = self.admit_any_page(head, framed_once)?;
+        match head.headers.get(ORIGIN) {
+            Some(origin) if !self.lets_in(origin, &authority) => {
+                Err(Rejection::invalid(StatusCode::FORBIDDEN, "This origin may not call"))
+            }
+            _ => Ok(authority),
+        }
+    }
+
+    /// The same for what every page may read.
+    pub(crate) fn admit_any_page(&self, head: &Parts, framed_once: bool) -> Result<Authority, Box<Rejection>> {
         if !framed_once && head.headers.contains_key(TRANSFER_ENCODING) {
             return Err(bad("A request must not carry both `Content-Length` and `Transfer-Encoding`"));
         }
@@ -71,12 +82,7 @@ impl Gate {
         if !self.knows(&authority) {
             return Err(Rejection::invalid(StatusCode::FORBIDDEN, "This host name is not served here"));
         }
-        match head.headers.get(ORIGIN) {
-            Some(origin) if !self.lets_in(origin, &authority) => {
-                Err(Rejection::invalid(StatusCode::FORBIDDEN, "This origin may not call"))
-            }
-            _ => Ok(authority),
-        }
+        Ok(authority)
     }
 
     /// Puts on a response what belongs on every one, and what lets a page of an allowed origin read it.
@@ -125,14 +131,20 @@ pub(crate) fn preflight(head: &Parts) -> Option<Answered> {
     Some(response)
 }
 
-/// Whether a POST announces a body we read and takes both forms a reply can have.
-pub(crate) fn negotiated(headers: &HeaderMap) -> Result<(), Box<Rejection>> {
+/// Whether a POST announces a body we read.
+pub(crate) fn announces_json(headers: &HeaderMap) -> Result<(), Box<Rejection>> {
     let encoded = headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity");
     let media = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(essence);
     if encoded || !media.is_some_and(|media| media.eq_ignore_ascii_case("application/json")) {
         let message = "The body must be `Content-Type: application/json`, not compressed";
         return Err(Rejection::invalid(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
     }
+    Ok(())
+}
+
+/// The same, and that the client takes both forms a reply can have.
+pub(crate) fn negotiated(headers: &HeaderMap) -> Result<(), Box<Rejection>> {
+    announces_json(headers)?;
     if accepts(headers, "application", "json") && takes_events(headers) {
         return Ok(());
     }
@@ -140,8 +152,15 @@ pub(crate) fn negotiated(headers: &HeaderMap) -> Result<(), Box<Rejection>> {
     Err(Rejection::invalid(StatusCode::NOT_ACCEPTABLE, message))
 }
 
-/// Whether a client takes an event stream.
-pub(crate) fn takes_events(headers: &HeaderMap) -> bool {
+/// Whether a GET takes the only thing there is for it: an event stream.
+pub(crate) fn wants_events(headers: &HeaderMap) -> Result<(), Box<Rejection>> {
+    if takes_events(headers) {
+        return Ok(());
+    }
+    Err(Rejection::invalid(StatusCode::NOT_ACCEPTABLE, "`Accept` must list `text/event-stream`"))
+}
+
+fn takes_events(headers: &HeaderMap) -> bool {
     accepts(headers, "text", "event-stream")
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cardea_chain::{Client, ClientSession, Directory};
+use cardea_chain::{Client, ClientSession, Directory, Reply};
 use cardea_message::{Era, Method, Pointer, Request, Version, compose, error, json, meta};
 use http::{HeaderValue, StatusCode};
 use serde_json::{Map, Value, json};
@@ -14,9 +14,17 @@ use crate::replay::Streams;
 use crate::respond::{self, Answered, Asked, Rejection};
 use crate::session::{Facts, SESSION_ID};
 use crate::visit::Visit;
-use crate::{ids, ticket, walking};
+use crate::{ids, legacy, ticket, walking};
 
-/// Opens a session. An endpoint that does not let itself be discovered opens none.
+/// What comes of `initialize`.
+pub(crate) enum Greeted {
+    /// A session, and the response that says so.
+    Opened(Box<Facts>, Bytes),
+    /// An endpoint that does not let itself be discovered opens none.
+    Refused(Box<Reply>, Asked),
+}
+
+/// Opens a session over streamable HTTP.
 pub(crate) async fn open(
     front: &Front,
     visit: &Visit,
@@ -24,26 +32,42 @@ pub(crate) async fn open(
     share: &Arc<Share>,
 ) -> Result<Answered, Box<Rejection>> {
     let about = |rejection: Box<Rejection>| rejection.about(Some(&request.id));
-    let client = introduced(request).map_err(about)?;
-    let full = || Rejection::overloaded("Too many sessions are open; try again later");
-    let place = front.sessions.place().ok_or_else(full).map_err(about)?;
-    let holds = front.hold(share).map_err(about)?;
-    let (opening, streams) = (Opening::new(visit), front.sessions.streams());
-    let session = ClientSession::new(Arc::clone(&opening.id), Arc::<Streams>::clone(&streams));
-    let client = Client { session: Some(session), ..client };
+    let place = front.sessions.place().ok_or_else(legacy::too_many_sessions).map_err(about)?;
+    let streams = front.sessions.streams();
+    let session = ClientSession::new(ids::session_id().into(), Arc::<Streams>::clone(&streams));
+    match greet(front, visit, request, share, session).await.map_err(about)? {
+        Greeted::Refused(reply, asked) => Ok(respond::reply(*reply, &asked)),
+        Greeted::Opened(facts, welcome) => {
+            let mut response = respond::json(StatusCode::OK, vec![welcome]);
+            if let Ok(id) = HeaderValue::from_str(&ticket::of_session(&facts.id, visit, &front.settings)) {
+                response.headers_mut().insert(SESSION_ID, id);
+            }
+            front.sessions.open(*facts, streams, place);
+            Ok(response)
+        }
+    }
+}
+
+/// Makes the endpoint known to a client, whatever road leads to it.
+pub(crate) async fn greet(
+    front: &Front,
+    visit: &Visit,
+    request: &Request,
+    share: &Arc<Share>,
+    session: ClientSession,
+) -> Result<Greeted, Box<Rejection>> {
+    let holds = front.hold(share)?;
+    let opening = Opening::new(session.id(), visit);
+    let client = Client { session: Some(session), ..introduced(request)? };
     let call = visit.bare(Method::SERVER_DISCOVER, client.clone(), &front.settings.limits);
     let asked = Asked { id: request.id.clone(), method: Method::SERVER_DISCOVER, name: None, era: Era::Legacy };
     let (walk, _) = walking::begin(visit, call, &asked, holds);
     let reply = walk.await;
-    let Some(result) = reply.result() else { return Ok(respond::reply(reply, &asked)) };
+    let Some(result) = reply.result() else { return Ok(Greeted::Refused(Box::new(reply), asked)) };
     let Some(welcome) = Welcome::read(&result, client.version) else {
         let message = "The server's description of itself cannot be read";
-        return Err(about(Rejection::new(StatusCode::OK, error::INTERNAL, message)));
+        return Err(Rejection::new(StatusCode::OK, error::INTERNAL, message));
     };
-    let mut response = respond::json(StatusCode::OK, vec![compose::result(&request.id, &welcome.result)]);
-    if let Ok(id) = HeaderValue::from_str(&ticket::of_session(&opening.id, visit, &front.settings)) {
-        response.headers_mut().insert(SESSION_ID, id);
-    }
     let facts = Facts {
         id: opening.opened(),
         endpoint: Arc::clone(&visit.endpoint),
@@ -54,8 +78,7 @@ pub(crate) async fn open(
         logging: welcome.logging,
         changes: welcome.changes,
     };
-    front.sessions.open(facts, streams, place);
-    Ok(response)
+    Ok(Greeted::Opened(Box::new(facts), compose::result(&request.id, &welcome.result)))
 }
 
 /// A session that servers may have heard of already. Unless it is opened, they hear of its end.
@@ -65,8 +88,8 @@ struct Opening {
 }
 
 impl Opening {
-    fn new(visit: &Visit) -> Self {
-        Self { id: ids::session_id().into(), directory: Some(Arc::clone(&visit.directory)) }
+    fn new(session: &Arc<str>, visit: &Visit) -> Self {
+        Self { id: Arc::clone(session), directory: Some(Arc::clone(&visit.directory)) }
     }
 
     fn opened(mut self) -> Arc<str> {

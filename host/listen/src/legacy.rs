@@ -86,7 +86,7 @@ pub(crate) fn take(
     let request = match message {
         Message::Request(request) => request,
         Message::Notification(notification) => {
-            heard(session, &notification);
+            heard(visit, session, &notification);
             return Ok(Taken::Silent);
         }
         Message::Response(response) => {
@@ -158,15 +158,22 @@ fn session(front: &Front, visit: &Visit) -> Result<Arc<Session>, Box<Rejection>>
     found.ok_or_else(unknown_session)
 }
 
-fn heard(session: &Session, notification: &Notification) {
+fn heard(visit: &Visit, session: &Session, notification: &Notification) {
     if notification.method != Method::CANCELLED {
-        return;
+        return visit.directory.told(&session.facts.id, notification);
     }
-    let params = notification.params().unwrap_or_default();
-    let id = json::find(&params, &Pointer::root().child("requestId")).and_then(|span| Id::parse(&params[span]).ok());
-    if let Some(id) = id {
+    if let Some(id) = cancelled(notification) {
         session.cancel(&id);
     }
+}
+
+/// The id of the request that a notification cancels.
+pub(crate) fn cancelled(notification: &Notification) -> Option<Id> {
+    if notification.method != Method::CANCELLED {
+        return None;
+    }
+    let params = notification.params().unwrap_or_default();
+    json::find(&params, &Pointer::root().child("requestId")).and_then(|span| Id::parse(&params[span]).ok())
 }
 
 fn set_level(session: &Session, request: &Request) -> Result<(), ErrorObject> {
@@ -190,6 +197,10 @@ fn is_served(method: &Method) -> bool {
 
 fn unknown_method(method: &Method) -> ErrorObject {
     ErrorObject::new(error::METHOD_NOT_FOUND, format!("Method not found: {method}"))
+}
+
+pub(crate) fn too_many_sessions() -> Box<Rejection> {
+    Rejection::overloaded("Too many sessions are open; try again later")
 }
 
 pub(crate) fn unknown_session() -> Box<Rejection> {

@@ -12,7 +12,8 @@ use crate::respond::Asked;
 use crate::visit::Visit;
 use crate::walking::{self, Holds};
 
-/// Readies the walk of a subscription, as [`walking::begin`] that of any call. `leaving` ends it.
+/// Readies the walk of a subscription, as [`walking::begin`] that of any call. `leaving` ends it, and so does another
+/// generation: whoever subscribes anew is judged by that one.
 pub(crate) fn begin(
     visit: &Visit,
     call: Call,
@@ -22,7 +23,14 @@ pub(crate) fn begin(
 ) -> (impl Future<Output = Reply> + Send + 'static, mpsc::Receiver<Box<Message>>) {
     let (walk, said) = walking::begin(visit, call, asked, holds);
     let (outlet, notes) = Outlet::new(OUTLET);
-    (relayed(walk, said, outlet, asked.id.clone(), leaving), notes)
+    let retired = visit.generation.retired.clone();
+    let ending = async move {
+        tokio::select! {
+            () = leaving.cancelled_owned() => {}
+            () = retired.cancelled_owned() => {}
+        }
+    };
+    (relayed(walk, said, outlet, asked.id.clone(), ending), notes)
 }
 
 /// The walk to its end, and on the way what the server says, under the client's id.
@@ -31,9 +39,9 @@ async fn relayed(
     mut said: mpsc::Receiver<Box<Message>>,
     outlet: Outlet,
     id: Id,
-    leaving: CancellationToken,
+    ending: impl Future<Output = ()>,
 ) -> Reply {
-    let mut walk = std::pin::pin!(walk);
+    let (mut walk, mut ending) = (std::pin::pin!(walk), std::pin::pin!(ending));
     let mut left = false;
     let reply = loop {
         tokio::select! {
@@ -41,7 +49,7 @@ async fn relayed(
             reply = &mut walk => break reply,
             Some(message) = said.recv() => send(&outlet, &message, &id).await,
             // The walk sees that nobody reads on, and ends the subscription at the server.
-            () = leaving.cancelled(), if !left => {
+            () = &mut ending, if !left => {
                 left = true;
                 said.close();
             }

@@ -63,18 +63,27 @@ fn checked(
     envelope: Result<Envelope, Box<Rejection>>,
     headers: &HeaderMap,
 ) -> Result<Client, Box<Rejection>> {
-    let bad = |code, message: String| Rejection::new(StatusCode::BAD_REQUEST, code, message);
     if let Some(name) = headers.keys().find(|name| name.as_str().starts_with(MIRRORED) && gate::repeated(headers, name))
     {
         return Err(bad(error::HEADER_MISMATCH, format!("The header `{name}` must not be repeated")));
     }
-    let envelope = envelope?;
-    let missing = envelope.missing();
-    if !missing.is_empty() {
-        return Err(bad(error::INVALID_PARAMS, format!("`params._meta` lacks {}", missing.join(", "))));
-    }
+    let envelope = complete(envelope?)?;
     agree(request, envelope.version.as_deref(), mirrored(headers))
         .map_err(|mismatch| bad(error::HEADER_MISMATCH, format!("Header mismatch: {mismatch}")))?;
+    introduced(request, envelope)
+}
+
+/// An envelope that says everything it must.
+pub(crate) fn complete(envelope: Envelope) -> Result<Envelope, Box<Rejection>> {
+    let missing = envelope.missing();
+    if missing.is_empty() {
+        return Ok(envelope);
+    }
+    Err(bad(error::INVALID_PARAMS, format!("`params._meta` lacks {}", missing.join(", "))))
+}
+
+/// The client as a request introduces it, if the request is one of a version and a protocol spoken here.
+pub(crate) fn introduced(request: &Request, envelope: Envelope) -> Result<Client, Box<Rejection>> {
     let version = version(&envelope)?;
     // What nobody knows may be an extension's; whether a server here takes it, its directory says.
     if request.method.membership(Era::Modern) == Membership::Foreign {
@@ -89,6 +98,10 @@ fn checked(
         progress_token: envelope.progress_token,
         session: None,
     })
+}
+
+fn bad(code: i64, message: String) -> Box<Rejection> {
+    Rejection::new(StatusCode::BAD_REQUEST, code, message)
 }
 
 fn mirrored(headers: &HeaderMap) -> Mirrored<'_> {

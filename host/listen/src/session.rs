@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use cardea_chain::{Client, ClientSession};
+use cardea_chain::{Client, ClientSession, Listener};
 use cardea_message::{Id, Version};
 use dashmap::DashMap;
 use http::HeaderName;
@@ -64,8 +64,10 @@ pub(crate) struct Session {
     pub(crate) streams: Arc<Streams>,
     /// What servers have asked the client.
     pub(crate) questions: Questions,
+    /// What servers know it by. Where none of them promised to tell it anything, none is to open a stream for it.
+    client: ClientSession,
     state: Mutex<State>,
-    _place: Place,
+    _place: Option<Place>,
 }
 
 #[derive(Debug)]
@@ -90,6 +92,11 @@ impl Sessions {
         Self { open: DashMap::new(), places, keeping: Keeping::new(limits) }
     }
 
+    /// How many are open.
+    pub(crate) fn count(&self) -> usize {
+        self.open.len()
+    }
+
     /// Room for one more, if there is any.
     pub(crate) fn place(&self) -> Option<Place> {
         Arc::clone(&self.places).try_acquire_owned().ok().map(|_permit| Place { _permit })
@@ -102,10 +109,14 @@ impl Sessions {
 
     /// Opens a session.
     pub(crate) fn open(&self, facts: Facts, streams: Arc<Streams>, place: Place) {
-        let state = State { used: Instant::now(), log_level: None, running: HashMap::new() };
         let id = Arc::clone(&facts.id);
-        let questions = Questions::default();
-        self.open.insert(id, Arc::new(Session { facts, streams, questions, state: Mutex::new(state), _place: place }));
+        let listener = Arc::<Streams>::clone(&streams);
+        self.open.insert(id, Arc::new(Session::new(facts, streams, listener, Some(place))));
+    }
+
+    /// A session that only its own connection leads to; what is said outside calls goes to its listener.
+    pub(crate) fn alone(&self, facts: Facts, listener: Arc<dyn Listener>) -> Arc<Session> {
+        Arc::new(Session::new(facts, self.streams(), listener, None))
     }
 
     /// The session of that id at that endpoint, if it is this subject's; to anybody else there is no such session.
@@ -143,6 +154,16 @@ impl Sessions {
 }
 
 impl Session {
+    fn new(facts: Facts, streams: Arc<Streams>, listener: Arc<dyn Listener>, place: Option<Place>) -> Self {
+        let client = match facts.changes {
+            true => ClientSession::new(Arc::clone(&facts.id), listener),
+            false => ClientSession::from(&*facts.id),
+        };
+        let state = State { used: Instant::now(), log_level: None, running: HashMap::new() };
+        let questions = Questions::default();
+        Self { facts, streams, questions, client, state: Mutex::new(state), _place: place }
+    }
+
     /// What stages and servers hear of the client in this call.
     pub(crate) fn client(&self, progress_token: Option<Bytes>) -> Client {
         Client {
@@ -151,15 +172,7 @@ impl Session {
             info: self.facts.info.clone(),
             log_level: self.state().log_level.clone(),
             progress_token,
-            session: Some(self.as_client()),
-        }
-    }
-
-    /// What servers know it by. Where none of them promised to tell it anything, none is to open a stream for it.
-    fn as_client(&self) -> ClientSession {
-        match self.facts.changes {
-            true => ClientSession::new(Arc::clone(&self.facts.id), Arc::<Streams>::clone(&self.streams)),
-            false => ClientSession::from(&*self.facts.id),
+            session: Some(self.client.clone()),
         }
     }
 

@@ -17,6 +17,8 @@ use crate::outgoing::joined_if_small;
 
 /// Says that the call lives. A comment: no client takes it for a message.
 pub(crate) const BEAT: Bytes = Bytes::from_static(b": \n\n");
+/// What an event is called that brings a message.
+pub(crate) const MESSAGE: &str = "message";
 const BEFORE: Bytes = Bytes::from_static(b"event: message\ndata: ");
 const AFTER: Bytes = Bytes::from_static(b"\n\n");
 
@@ -29,24 +31,42 @@ pub(crate) trait Pieces: Send {
 /// The end of a call as message pieces; none if it ends without one.
 pub(crate) type End = BoxFuture<'static, Option<Vec<Bytes>>>;
 
-/// The events of one call. It owns what drives the call, so dropping it is cancelling.
-pub(crate) struct Events {
-    notes: mpsc::Receiver<Box<Message>>,
+/// A message that can be an event.
+pub(crate) trait Spoken: Send {
+    /// Its bytes, in pieces.
+    fn into_pieces(self) -> Vec<Bytes>;
+}
+
+impl Spoken for Box<Message> {
+    fn into_pieces(self) -> Vec<Bytes> {
+        vec![self.bytes().clone()]
+    }
+}
+
+impl Spoken for Vec<Bytes> {
+    fn into_pieces(self) -> Vec<Bytes> {
+        self
+    }
+}
+
+/// The events of one call, or of one client. It owns what drives the call, so dropping it is cancelling.
+pub(crate) struct Events<S = Box<Message>> {
+    notes: mpsc::Receiver<S>,
     end: Option<End>,
     ready: VecDeque<Bytes>,
     every: Duration,
     beat: Pin<Box<Sleep>>,
 }
 
-impl Events {
+impl<S: Spoken> Events<S> {
     /// Notifications and asks from `notes` until `end`, with a beat after each `every` of silence.
-    pub(crate) fn new(notes: mpsc::Receiver<Box<Message>>, end: End, every: Duration) -> Self {
+    pub(crate) fn new(notes: mpsc::Receiver<S>, end: End, every: Duration) -> Self {
         Self { notes, end: Some(end), ready: VecDeque::new(), every, beat: Box::pin(sleep(every)) }
     }
 
-    /// Puts a message before all that comes.
-    pub(crate) fn begin_with(&mut self, message: &Message) {
-        self.ready.extend(event(vec![message.bytes().clone()]));
+    /// Puts an event before all that comes.
+    pub(crate) fn begin_with(&mut self, kind: &str, data: Bytes) {
+        self.ready.extend(event(kind, vec![data]));
     }
 
     /// A stream that says it lives before anything else.
@@ -58,9 +78,9 @@ impl Events {
     fn finish(&mut self, last: Option<Vec<Bytes>>) {
         self.end = None;
         while let Ok(notification) = self.notes.try_recv() {
-            self.ready.extend(event(vec![notification.bytes().clone()]));
+            self.ready.extend(event(MESSAGE, notification.into_pieces()));
         }
-        self.ready.extend(last.into_iter().flat_map(event));
+        self.ready.extend(last.into_iter().flat_map(|last| event(MESSAGE, last)));
     }
 
     fn rest(&mut self) {
@@ -69,7 +89,7 @@ impl Events {
     }
 }
 
-impl Pieces for Events {
+impl<S: Spoken> Pieces for Events<S> {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         if let Some(piece) = self.ready.pop_front() {
             return Poll::Ready(Some(piece));
@@ -81,7 +101,7 @@ impl Pieces for Events {
             return Poll::Ready(self.ready.pop_front());
         }
         if let Poll::Ready(Some(message)) = self.notes.poll_recv(cx) {
-            self.ready.extend(event(vec![message.bytes().clone()]));
+            self.ready.extend(event(MESSAGE, message.into_pieces()));
             self.rest();
             return Poll::Ready(self.ready.pop_front());
         }
@@ -137,7 +157,7 @@ impl fmt::Debug for Stoppable {
 /// One event with an id, around one message.
 pub(crate) fn identified(id: impl fmt::Display, message: Vec<Bytes>) -> Vec<Bytes> {
     let mut pieces = vec![Bytes::from(format!("id: {id}\n"))];
-    pieces.extend(event(message));
+    pieces.extend(event(MESSAGE, message));
     joined_if_small(pieces)
 }
 
@@ -147,16 +167,16 @@ pub(crate) fn priming(id: impl fmt::Display, retry: Duration) -> Bytes {
 }
 
 /// One event around one message.
-fn event(message: Vec<Bytes>) -> Vec<Bytes> {
+fn event(kind: &str, message: Vec<Bytes>) -> Vec<Bytes> {
     let mut pieces = Vec::with_capacity(message.len() + 2);
-    pieces.push(BEFORE);
+    pieces.push(if kind == MESSAGE { BEFORE } else { format!("event: {kind}\ndata: ").into() });
     pieces.extend(message.into_iter().map(on_one_line));
     pieces.push(AFTER);
     joined_if_small(pieces)
 }
 
 /// A line end would end the `data:` line. In JSON it only stands between values, where a blank says the same.
-fn on_one_line(piece: Bytes) -> Bytes {
+pub(crate) fn on_one_line(piece: Bytes) -> Bytes {
     if !piece.contains(&b'\n') && !piece.contains(&b'\r') {
         return piece;
     }
@@ -199,7 +219,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn silence_is_broken_by_comments() {
-        let (_sender, notes) = mpsc::channel(1);
+        let (_sender, notes) = mpsc::channel::<Box<Message>>(1);
         let mut events = Events::new(notes, Box::pin(pending()), Duration::from_secs(15));
         let before = Instant::now();
         for _ in 0..2 {

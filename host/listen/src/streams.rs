@@ -59,10 +59,7 @@ pub(crate) async fn of_call(
 
 /// The response to a GET: a stream that broke, from the event on that the client names, or else the session's own.
 pub(crate) fn of_session(front: &Front, visit: &Visit, session: &Session) -> Result<Answered, Box<Rejection>> {
-    if !gate::takes_events(&visit.headers) {
-        let message = "`Accept` must list `text/event-stream`";
-        return Err(Rejection::invalid(StatusCode::NOT_ACCEPTABLE, message));
-    }
+    gate::wants_events(&visit.headers)?;
     let limits = &front.settings.limits;
     let own = session.streams.own();
     let (position, is_new) = match visit.headers.get(LAST_EVENT_ID) {
@@ -71,7 +68,7 @@ pub(crate) fn of_session(front: &Front, visit: &Visit, session: &Session) -> Res
     };
     let mut reader = Reader::new(&session.streams, position, limits.keep_alive).ok_or_else(unknown_event)?;
     if position.key == own {
-        reader = reader.until(turn(front, limits.max_age));
+        reader = reader.until(turn(front, visit, limits.max_age));
     }
     // What says nothing yet has to show that it is there: some clients wait for the first byte.
     Ok(respond::events(if is_new && is_primed(session) {
@@ -106,12 +103,15 @@ async fn relay(streams: Arc<Streams>, key: Key, walking: Walking) {
     streams.finish(key);
 }
 
-/// A session's own stream has no end of its own, and must not hold up the one of its connection.
-fn turn(front: &Front, age: Duration) -> BoxFuture<'static, ()> {
+/// A session's own stream has no end of its own, and must not hold up the one of its connection. It ends with the generation
+/// that let its client in: the client comes back for what it has not read, and is judged anew.
+fn turn(front: &Front, visit: &Visit, age: Duration) -> BoxFuture<'static, ()> {
     let (closing, age) = (front.closing.clone(), connection::with_jitter(age));
+    let retired = visit.generation.retired.clone();
     async move {
         tokio::select! {
             () = closing.cancelled() => {}
+            () = retired.cancelled() => {}
             () = sleep(age) => {}
         }
     }

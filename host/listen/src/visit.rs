@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use cardea_chain::{Call, CallId, Client, Deadline, Directory, Scratch, Step, Subject};
+use cardea_chain::{Call, CallId, Client, Deadline, Directory, Duties, Scratch, Step, Subject};
 use cardea_message::{Meta, Method, Request, Traceparent, json};
 use http::{HeaderMap, HeaderName};
 
@@ -60,6 +60,7 @@ impl Visit {
             deadline: Deadline::new(limits.call_timeout, limits.max_call_timeout),
             received: self.received,
             scratch: Scratch::default(),
+            duties: Duties::default(),
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::body::Share;
 use crate::limits::{Limits, OUTLET};
 use crate::questions::Caller;
 use crate::respond::{self, Answered, Asked};
-use crate::sse::Events;
+use crate::sse::{self, Events};
 use crate::visit::Visit;
 
 /// A call that has begun, seen from the client's side.
@@ -97,7 +97,7 @@ impl Walking {
             }
             First::Note(message) => {
                 let mut events = self.into_events(limits);
-                events.begin_with(&message);
+                events.begin_with(sse::MESSAGE, message.bytes().clone());
                 respond::events(events)
             }
             First::Silence => {

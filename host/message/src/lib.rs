@@ -18,10 +18,12 @@ pub mod traceparent;
 pub mod version;
 
 mod envelope;
+mod filter;
 mod id;
 mod parse_fault;
 
 pub use error::ErrorObject;
+pub use filter::Filter;
 pub use header::{HeaderMismatch, Mirrored};
 pub use id::{Id, IdFault};
 pub use json::{EditFault, JsonFault, JsonFaultKind, Pointer, PointerFault};

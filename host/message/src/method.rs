@@ -117,6 +117,16 @@ impl Method {
         self.0.starts_with("notifications/")
     }
 
+    /// True for what says that a list of a server has changed.
+    pub fn is_list_changed(&self) -> bool {
+        matches!(
+            self.as_str(),
+            "notifications/tools/list_changed"
+                | "notifications/prompts/list_changed"
+                | "notifications/resources/list_changed"
+        )
+    }
+
     /// True for what a server asks of a client: sampling, roots, elicitation.
     pub fn is_ask(&self) -> bool {
         matches!(self.as_str(), "sampling/createMessage" | "roots/list" | "elicitation/create")

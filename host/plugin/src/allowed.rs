@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use cardea_chain::Role;
-use cardea_grant::{Grants, HttpRule, IpNet, Mask, Pattern, Scope, Secret};
+use cardea_grant::{Grants, HttpRule, IpNet, Issuer, Mask, Pattern, Scope, Secret};
 
 use crate::{Inspection, LoadError, LoadErrorKind};
 
@@ -15,7 +15,10 @@ pub struct Allowed {
     pub(crate) read: Mask,
     pub(crate) edit: Mask,
     pub(crate) secrets: BTreeMap<String, Secret>,
+    pub(crate) issuers: Vec<Issuer>,
     pub(crate) private_addresses: Vec<IpNet>,
+    /// Imports that are there although nothing of them is granted: they answer `denied`.
+    pub(crate) denied: Vec<String>,
 }
 
 /// What is asked for and not granted: what it is, and the line that grants it.
@@ -43,18 +46,22 @@ impl Allowed {
         let reveal = grants.reveal.clone().unwrap_or_default();
         let secrets: BTreeMap<_, _> =
             grants.secrets.iter().filter(|(name, _)| asks.secrets.contains(name)).map(owned).collect();
+        let issuers = if asks.jose { grants.issuers.clone() } else { Vec::new() };
         let scope = Scope {
             kv: asks.kv.filter(|_| grants.kv).map(|quota| quota.meet(grants.kv_quota)),
             limiter: asks.limiter && grants.limiter,
             journal: asks.journal && grants.journal,
             http: HttpRule::meet_all(&asks.http, grants.http.as_deref().unwrap_or_default()),
+            jose: !issuers.is_empty(),
+            issuers: issuers.iter().map(|issuer| issuer.id.clone()).collect(),
             secrets: secrets.keys().cloned().collect(),
             reveal: asks.reveal.iter().filter(|name| reveal.contains(name)).cloned().collect(),
             read: Some(read.clone()),
             edit: Some(edit.clone()),
         };
         let private_addresses = grants.private_addresses.clone();
-        let allowed = Self { scope, read, edit, secrets, private_addresses };
+        let denied = optional(inspection).to_vec();
+        let allowed = Self { scope, read, edit, secrets, issuers, private_addresses, denied };
         allowed.check_http(inspection, &asks, grants)?;
         Ok(allowed)
     }
@@ -66,7 +73,7 @@ impl Allowed {
 
     /// Whether a hook may have to wait for what is not in this process.
     pub(crate) fn waits(&self) -> bool {
-        self.scope.kv.is_some() || self.scope.limiter || !self.scope.http.is_empty()
+        self.scope.kv.is_some() || self.scope.limiter || self.scope.jose || !self.scope.http.is_empty()
     }
 
     /// Rules that have nothing in common leave a plugin that imports `http` with nothing to send.
@@ -112,6 +119,7 @@ fn asked_for<'a>(inspection: &Inspection, asks: &'a Scope) -> Result<&'a Scope, 
         "limiter" => asks.limiter,
         "journal" => asks.journal,
         "http" => !asks.http.is_empty(),
+        "jose" => asks.jose,
         _ => !asks.secrets.is_empty(),
     };
     let Some(name) = inspection.grants_wanted().into_iter().find(|name| !asked(name)) else { return Ok(asks) };
@@ -130,17 +138,25 @@ fn asked_for<'a>(inspection: &Inspection, asks: &'a Scope) -> Result<&'a Scope, 
 fn missing(inspection: &Inspection, asks: &Scope, grants: &Grants, needs: &[Mask; 2]) -> Vec<Missing> {
     let mut missing = Vec::new();
     let held = [("kv", grants.kv), ("limiter", grants.limiter), ("journal", grants.journal)];
-    for (name, _) in held.into_iter().filter(|(name, held)| inspection.uses(name) && !held) {
+    let optional = optional(inspection);
+    let needed = |name: &str| inspection.uses(name) && !optional.iter().any(|other| other == name);
+    for (name, _) in held.into_iter().filter(|(name, held)| needed(name) && !held) {
         missing.push((format!("`{name}`"), format!("grant.{name} = true")));
     }
     if inspection.uses("http") && grants.http.is_none() {
         let rules = if asks.http.is_empty() { "[\"GET https://example.com/*\"]".to_owned() } else { toml(&asks.http) };
         missing.push(("`http`".to_owned(), format!("grant.http = {rules}")));
     }
-    missing.extend(missing_secrets(inspection, asks, grants));
+    if inspection.uses("jose") && grants.issuers.is_empty() {
+        missing.push(("`jose`".to_owned(), "grant.jose = [{ issuer = \"https://id.example.com\" }]".to_owned()));
+    }
+    if needed("secret") || !grants.secrets.is_empty() {
+        missing.extend(missing_secrets(inspection, asks, grants));
+    }
     let masks = [("read", &asks.read, &grants.read), ("edit", &asks.edit, &grants.edit)];
     for ((verb, ask, grant), needs) in masks.into_iter().zip(needs) {
-        if let (Some(ask), None) = (ask, grant)
+        let is_optional = optional.iter().any(|other| other == verb);
+        if let (Some(ask), None, false) = (ask, grant, is_optional)
             && let beyond = ask.beyond(needs)
             && !beyond.is_empty()
         {
@@ -150,6 +166,11 @@ fn missing(inspection: &Inspection, asks: &Scope, grants: &Grants, needs: &[Mask
         }
     }
     missing
+}
+
+/// Imports that the plugin says it can do without.
+fn optional(inspection: &Inspection) -> &[String] {
+    inspection.manifest.as_ref().map_or(&[], |manifest| &manifest.optional)
 }
 
 fn missing_secrets(inspection: &Inspection, asks: &Scope, grants: &Grants) -> Vec<Missing> {

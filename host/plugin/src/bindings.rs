@@ -11,10 +11,11 @@
 
 wasmtime::component::bindgen!({
     path: "../../wit",
-    world: "every-built-hook",
+    world: "host",
     imports: {
         // These alone can wait, for something that is not in this process.
         "cardea:plugin/http": async | trappable,
+        "cardea:plugin/jose": async | trappable,
         "cardea:plugin/kv": async | trappable,
         "cardea:plugin/limiter": async | trappable,
         default: trappable,

@@ -100,7 +100,7 @@ impl Breaker {
             }
             Stage::LeftAlone { .. } | Stage::Tried => {
                 let inside = "it failed too often of late and is left alone for a while".to_owned();
-                Err(HookFault { kind: HookFaultKind::Suspended, inside })
+                Err(HookFault::new(HookFaultKind::Suspended, inside))
             }
         }
     }

@@ -48,9 +48,7 @@ impl Cache {
             ));
         }
         let key = key(&dir).map_err(|fault| trouble(&format!("has no usable key file: {fault}")))?;
-        let mut hasher = DefaultHasher::new();
-        engine.precompile_compatibility_hash().hash(&mut hasher);
-        let cache = Self { key, most_bytes, compatibility: hasher.finish(), dir };
+        let cache = Self { key, most_bytes, compatibility: compatibility(engine), dir };
         cache.tidy(None);
         Ok(cache)
     }
@@ -132,6 +130,13 @@ impl Cache {
     }
 }
 
+/// What code must have been compiled for to run in an engine, on this machine.
+pub(crate) fn compatibility(engine: &Engine) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    hasher.finish()
+}
+
 /// The key of this installation, made if it is not there. Two processes that start at once end with the same one.
 fn key(dir: &Path) -> io::Result<[u8; KEY_BYTES]> {
     let path = dir.join("key");
@@ -168,13 +173,11 @@ fn write_new(dir: &Path, content: &[u8]) -> io::Result<PathBuf> {
     Ok(path)
 }
 
-#[allow(
-    unsafe_code,
-    reason = "wasmtime cannot know who wrote the file; the HMAC that was just checked says that we did"
-)]
-fn map(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
-    // SAFETY: the artefact at `path` was written by this installation and passed its HMAC a moment ago; the directory is
-    // writable by this user alone, and files in it are replaced by renaming, never changed, so the mapping stays as it is.
+#[allow(unsafe_code, reason = "wasmtime cannot know who wrote the file; whoever calls this does")]
+pub(crate) fn map(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
+    // SAFETY: the artefact at `path` was written by this installation and passed its HMAC a moment ago, or by the build of this
+    // binary, beside which nobody else can write, and passed its checksum. Files of both kinds are replaced by renaming, never
+    // changed, so the mapping stays as it is.
     unsafe { Component::deserialize_file(engine, path) }
 }
 

@@ -1,4 +1,4 @@
-//! From bytes to compiled code: once a digest, never on a thread that serves calls, and for no longer than is reasonable.
+//! From bytes to compiled code, which the build or an earlier start may have left: once a digest, never on a thread that serves calls, and for no longer than is reasonable.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -13,6 +13,7 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use crate::cache::Cache;
+use crate::shipped::Shipped;
 use crate::{EngineError, EngineSettings, LoadError, LoadErrorKind};
 
 /// Serving comes first: compiling waits for every other thread that wants to run.
@@ -32,6 +33,7 @@ pub(crate) struct Codes {
 /// What it takes to make code.
 struct Workshop {
     engine: Engine,
+    shipped: Option<Shipped>,
     cache: Option<Cache>,
     places: Arc<Semaphore>,
 }
@@ -60,8 +62,13 @@ impl Codes {
     pub(crate) fn new(engine: &Engine, settings: &EngineSettings) -> Result<Self, EngineError> {
         let open = |dir: &PathBuf| Cache::open(dir.clone(), settings.cache_bytes, engine);
         let cache = settings.cache_dir.as_ref().map(open).transpose()?;
-        let workshop = Workshop { engine: engine.clone(), cache, places: Arc::new(Semaphore::new(AT_ONCE)) };
+        let shipped = settings.binary.as_ref().and_then(|binary| Shipped::open(binary, engine));
+        let workshop = Workshop { engine: engine.clone(), shipped, cache, places: Arc::new(Semaphore::new(AT_ONCE)) };
         Ok(Self { workshop: Arc::new(workshop), most: settings.compile_time, known: Mutex::default() })
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.workshop.engine
     }
 
     /// The code of a component. Who asks for what is being compiled waits for it, but not for ever.
@@ -114,7 +121,9 @@ impl Workshop {
     async fn make(self: Arc<Self>, job: Job) {
         let shop = Arc::clone(&self);
         let looked = tokio::task::spawn_blocking(move || {
-            let found = shop.cache.as_ref().and_then(|cache| cache.load(&shop.engine, &job.digest));
+            let of_build = shop.shipped.as_ref().and_then(|shipped| shipped.load(&shop.engine, &job.digest));
+            let cached = || shop.cache.as_ref()?.load(&shop.engine, &job.digest);
+            let found = of_build.or_else(cached);
             (job, found)
         });
         let Ok((job, found)) = looked.await else { return };

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cardea_chain::{
-    CallVerdict, Candidate, Choice, Finding, Form, HookFault, Item, ItemKind, Refusal, RefusalKind, ReplyVerdict, Role,
-    Subject,
+    CallVerdict, Candidate, CatalogVerdict, Choice, Decision, Definition, DefinitionEdit, Finding, Form, HookFault,
+    Item, ItemKind, MessageVerdict, PassingKind, Refusal, RefusalKind, ReplyVerdict, Role, Subject,
 };
 use cardea_message::json;
 
 use crate::bindings::cardea::plugin::types;
-use crate::bindings::exports::cardea::plugin::{on_authenticate, on_call, on_reply, on_route};
+use crate::bindings::exports::cardea::plugin::{on_authenticate, on_call, on_catalog, on_message, on_reply, on_route};
 
 /// A finding, if the subject in it can be one.
 pub(crate) fn finding(finding: on_authenticate::Finding) -> Result<Finding, HookFault> {
@@ -53,6 +53,19 @@ pub(crate) fn reply_verdict(verdict: on_reply::ReplyVerdict, role: Role) -> Resu
     }
 }
 
+/// A verdict on what is passing.
+pub(crate) fn message_verdict(verdict: on_message::MessageVerdict) -> Result<MessageVerdict, HookFault> {
+    Ok(match verdict {
+        on_message::MessageVerdict::Pass => MessageVerdict::Pass,
+        on_message::MessageVerdict::Drop => MessageVerdict::Drop,
+        on_message::MessageVerdict::Answer(result) => {
+            check_object("its answer", &result)?;
+            MessageVerdict::Answer(Bytes::from(result))
+        }
+        on_message::MessageVerdict::Refuse(refusal) => MessageVerdict::Refuse(refusal.into()),
+    })
+}
+
 fn observer() -> HookFault {
     HookFault::bad_answer("a stage of the role `observe` passes everything, and it did not")
 }
@@ -79,6 +92,16 @@ impl From<types::Refusal> for Refusal {
                 types::RefusalForm::Error => Form::Error,
                 types::RefusalForm::ToolResult => Form::ToolResult,
             },
+        }
+    }
+}
+
+impl From<PassingKind> for on_message::MessageKind {
+    fn from(kind: PassingKind) -> Self {
+        match kind {
+            PassingKind::Notification => Self::Notification,
+            PassingKind::Ask => Self::Ask,
+            PassingKind::Answer => Self::Answer,
         }
     }
 }
@@ -176,6 +199,35 @@ impl From<&Item> for types::Item {
             digest: item.digest.clone(),
             hints: given.fold(types::ItemHints::default(), |all, (_, hint)| all | hint),
             ext_json: None,
+        }
+    }
+}
+
+impl From<&Definition> for on_catalog::Definition {
+    fn from(definition: &Definition) -> Self {
+        Self {
+            kind: definition.kind.into(),
+            id: definition.native_id.clone(),
+            native_id: definition.native_id.clone(),
+            server: definition.server.to_string(),
+            digest: definition.digest.clone(),
+            json: String::from_utf8_lossy(&definition.json).into_owned(),
+            ext_json: None,
+        }
+    }
+}
+
+impl From<on_catalog::Admission> for CatalogVerdict {
+    fn from(admission: on_catalog::Admission) -> Self {
+        let edit = |edit: on_catalog::Edit| DefinitionEdit { pointer: edit.pointer, json: edit.json };
+        Self {
+            decision: match admission.decision {
+                on_catalog::Decision::Keep => Decision::Keep,
+                on_catalog::Decision::Hold => Decision::Hold,
+                on_catalog::Decision::Drop => Decision::Drop,
+            },
+            edits: admission.edits.into_iter().map(edit).collect(),
+            reason: admission.reason,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The one wasmtime engine of the process: its settings and its pool of instances.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,8 +11,9 @@ use wasmtime::{Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAll
 use crate::clock::Clock;
 use crate::code::Codes;
 use crate::guest::Guest;
+use crate::shadow::Overlay;
 use crate::ticker::Ticker;
-use crate::{Capabilities, EngineError, Inspection, LoadError, StageSpec, WasmStage, link};
+use crate::{Capabilities, EngineError, Inspection, LoadError, Shadow, StageSpec, WasmStage, link, shipped};
 
 /// How plugins are run.
 #[derive(Clone, Debug)]
@@ -22,6 +23,8 @@ pub struct EngineSettings {
     pub cache_dir: Option<PathBuf>,
     /// Most bytes of compiled code that are kept there; what was not used for longest goes first.
     pub cache_bytes: u64,
+    /// The gateway's binary: code that was compiled when it was built lies beside it, under its name with `.code` at the end.
+    pub binary: Option<PathBuf>,
     /// Longest time that is spent on compiling one plugin.
     pub compile_time: Duration,
     /// Most instances alive at a time, of all plugins together.
@@ -30,7 +33,8 @@ pub struct EngineSettings {
 
 impl Default for EngineSettings {
     fn default() -> Self {
-        Self { cache_dir: None, cache_bytes: 1 << 30, compile_time: Duration::from_secs(60), instances: 1000 }
+        let compile_time = Duration::from_secs(60);
+        Self { cache_dir: None, cache_bytes: 1 << 30, binary: None, compile_time, instances: 1000 }
     }
 }
 
@@ -56,6 +60,13 @@ impl Engine {
         Inspection::of(bytes)
     }
 
+    /// Compiles plugins for a gateway's binary and leaves the code beside it, as the last step of its build.
+    pub fn ship(&self, binary: &Path, plugins: &[&[u8]]) -> Result<(), EngineError> {
+        shipped::ship(self.codes.engine(), binary, plugins).map_err(|fault| {
+            EngineError::Cache(format!("compiled code cannot be put beside {}: {fault}", binary.display()))
+        })
+    }
+
     /// Makes a stage of a plugin: inspects, compiles or finds it compiled, links what is granted, and starts and tests one
     /// instance. Whatever is wrong with the plugin or its configuration comes out here.
     pub async fn load(
@@ -66,6 +77,18 @@ impl Engine {
     ) -> Result<Arc<WasmStage>, LoadError> {
         let plugin = spec.plugin.clone();
         self.load_unnamed(bytes, spec, capabilities).await.map_err(|fault| fault.of(&plugin))
+    }
+
+    /// Makes a shadow of a stage: a version that is told what the stage is told, asks nobody outside and changes nothing. `spec`
+    /// bears the stage's name, so that it reads the stage's values.
+    pub async fn cast(
+        self: &Arc<Self>,
+        bytes: Bytes,
+        spec: StageSpec,
+        capabilities: Capabilities,
+    ) -> Result<Arc<Shadow>, LoadError> {
+        let capabilities = Capabilities { kv: Arc::new(Overlay::new(capabilities.kv)), ..capabilities };
+        Ok(Shadow::cast(self.load(bytes, spec, capabilities).await?))
     }
 
     async fn load_unnamed(

@@ -48,12 +48,12 @@ impl Stopped {
         } else {
             (HookFaultKind::Trap, fault.root_cause().to_string())
         };
-        Self { fault: HookFault { kind, inside }, trace }
+        Self { fault: HookFault::new(kind, inside), trace }
     }
 
     fn late(wall: Duration) -> Self {
         let inside = format!("it had not returned after {wall:?}");
-        Self { fault: HookFault { kind: HookFaultKind::WallBudget, inside }, trace: String::new() }
+        Self { fault: HookFault::new(HookFaultKind::WallBudget, inside), trace: String::new() }
     }
 
     /// Puts it into the log, under the id of the call it happened in.

@@ -7,14 +7,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cardea_chain::{
-    Call, CallVerdict, Candidate, Choice, Credential, Done, Entry, Finding, Hook, HookFault, HookFaultKind, HookFuture,
-    HookResult, Hooks, Listing, Reply, ReplyVerdict, Role, Stage,
+    Call, CallVerdict, Candidate, CatalogVerdict, Choice, Credential, Definition, Done, Entry, Finding, Hook,
+    HookFault, HookFaultKind, HookFuture, HookResult, Hooks, Listing, MessageVerdict, Passing, Reply, ReplyVerdict,
+    Role, Stage,
 };
 use cardea_egress::Outlet;
+use cardea_jose::Verify;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::bindings::exports::cardea::plugin::{on_record, on_route};
+use crate::bindings::exports::cardea::plugin::{on_catalog, on_message, on_record, on_route};
 use crate::breaker::{Breaker, Pass};
 use crate::clock::Clock;
 use crate::code::Code;
@@ -24,6 +26,7 @@ use crate::instance::{Blueprint, Instance, StartFault};
 use crate::lease::Lease;
 use crate::metrics::{Metric, Metrics};
 use crate::pool::Pool;
+use crate::shadow::Tape;
 use crate::stats::{Outcomes, Stats, Verdict};
 use crate::{Allowed, Capabilities, Engine, Inspection, LoadError, LoadErrorKind, StageSpec, convert, link};
 
@@ -75,6 +78,7 @@ impl WasmStage {
     ) -> Result<Arc<Self>, LoadError> {
         let allowed = Allowed::of(&inspection, &spec.grants)?;
         let outlet = outlet(&allowed, &capabilities)?;
+        let verifier = verifier(&allowed, &capabilities)?;
         let code = engine.codes.of(bytes, &inspection.digest).await?;
         let component = code.component().ok_or_else(|| misfit("it was not compiled"))?;
         let mut linker = engine.linker();
@@ -88,6 +92,7 @@ impl WasmStage {
             allowed,
             capabilities,
             outlet,
+            verifier,
             state_version: inspection.manifest.as_ref().map_or(1, |manifest| manifest.state_version),
             clock,
             ticker: Arc::clone(&engine.ticker),
@@ -141,6 +146,12 @@ impl WasmStage {
         }
     }
 
+    /// Keeps at most so many idle instances from now on: all there is use for (`usize::MAX`) while it serves, one while it may
+    /// be needed again at once, none while it only ends what has begun. Those who still call get instances of their own.
+    pub fn keep_warm(&self, most: usize) {
+        self.pool.keep_warm(most);
+    }
+
     /// The numbers the plugin gives the operator, by name.
     pub fn metrics(&self) -> BTreeMap<String, Metric> {
         self.facts.metrics.all()
@@ -170,50 +181,93 @@ impl WasmStage {
         Ok(taken)
     }
 
-    async fn on_authenticate(&self, credential: &Arc<Credential>) -> HookResult<Finding> {
+    pub(crate) async fn on_authenticate(
+        &self,
+        credential: &Arc<Credential>,
+        tape: Option<&Arc<Tape>>,
+    ) -> HookResult<Finding> {
         let hook = async |instance: &mut Instance, (): &()| {
             let hook = instance.authenticate.as_ref().ok_or_else(missing)?;
             hook.call_authenticate(&mut instance.store).await
         };
         let deadline = || Instant::now() + self.budget.wall;
-        self.ask(deadline, || Visit::credential(credential), &(), hook, convert::finding).await
+        self.ask(deadline, || Visit::credential(credential).taped(tape), &(), hook, convert::finding).await
     }
 
-    async fn on_list(&self, call: &Arc<Call>, listing: &Arc<Listing>) -> HookResult<Vec<bool>> {
+    async fn on_catalog(&self, definitions: &[Definition]) -> HookResult<Vec<CatalogVerdict>> {
+        let definitions: Vec<on_catalog::Definition> = definitions.iter().map(Into::into).collect();
+        let hook = async |instance: &mut Instance, definitions: &Vec<_>| {
+            let hook = instance.catalog.as_ref().ok_or_else(missing)?;
+            hook.call_admit(&mut instance.store, definitions).await
+        };
+        let read = |admissions: Vec<on_catalog::Admission>| Ok(admissions.into_iter().map(Into::into).collect());
+        self.ask(|| Instant::now() + self.budget.wall, Visit::catalog, &definitions, hook, read).await
+    }
+
+    pub(crate) async fn on_list(
+        &self,
+        call: &Arc<Call>,
+        listing: &Arc<Listing>,
+        tape: Option<&Arc<Tape>>,
+    ) -> HookResult<Vec<bool>> {
         let items: Vec<_> = listing.items.iter().map(Into::into).collect();
         let hook = async |instance: &mut Instance, items: &Vec<_>| {
             let hook = instance.list.as_ref().ok_or_else(missing)?;
             hook.call_keep(&mut instance.store, items).await
         };
-        self.ask(|| call.deadline.at(), || Visit::listing(call, listing), &items, hook, Ok).await
+        self.ask(|| call.deadline.at(), || Visit::listing(call, listing).taped(tape), &items, hook, Ok).await
     }
 
-    async fn on_call(&self, call: &Arc<Call>) -> HookResult<CallVerdict> {
+    pub(crate) async fn on_call(&self, call: &Arc<Call>, tape: Option<&Arc<Tape>>) -> HookResult<CallVerdict> {
+        self.judged(call, || Visit::call(Hook::Call, call).taped(tape)).await
+    }
+
+    async fn judged(&self, call: &Arc<Call>, visit: impl Fn() -> Visit) -> HookResult<CallVerdict> {
         let hook = async |instance: &mut Instance, (): &()| {
             let hook = instance.call.as_ref().ok_or_else(missing)?;
             hook.call_judge(&mut instance.store).await
         };
         let read = |verdict| convert::call_verdict(verdict, self.facts.role);
-        self.ask(|| call.deadline.at(), || Visit::call(Hook::Call, call), &(), hook, read).await
+        self.ask(|| call.deadline.at(), visit, &(), hook, read).await
     }
 
-    async fn on_route(&self, call: &Arc<Call>, candidates: &[Candidate]) -> HookResult<Choice> {
+    pub(crate) async fn on_route(
+        &self,
+        call: &Arc<Call>,
+        candidates: &[Candidate],
+        tape: Option<&Arc<Tape>>,
+    ) -> HookResult<Choice> {
         let candidates: Vec<_> = candidates.iter().map(Into::into).collect();
         let hook = async |instance: &mut Instance, candidates: &Vec<_>| {
             let hook = instance.route.as_ref().ok_or_else(missing)?;
             hook.call_choose(&mut instance.store, candidates).await
         };
         let read = |choice: on_route::Choice| Ok(choice.into());
-        self.ask(|| call.deadline.at(), || Visit::call(Hook::Route, call), &candidates, hook, read).await
+        self.ask(|| call.deadline.at(), || Visit::call(Hook::Route, call).taped(tape), &candidates, hook, read).await
     }
 
-    async fn on_reply(&self, call: &Arc<Call>, reply: &Arc<Reply>) -> HookResult<ReplyVerdict> {
+    async fn on_message(&self, call: &Arc<Call>, passing: &Arc<Passing>) -> HookResult<MessageVerdict> {
+        let kind: on_message::MessageKind = passing.kind.into();
+        let hook = async |instance: &mut Instance, kind: &on_message::MessageKind| {
+            let hook = instance.message.as_ref().ok_or_else(missing)?;
+            hook.call_judge(&mut instance.store, *kind).await
+        };
+        let read = |verdict| convert::message_verdict(verdict);
+        self.ask(|| call.deadline.latest(), || Visit::passing(call, passing), &kind, hook, read).await
+    }
+
+    pub(crate) async fn on_reply(
+        &self,
+        call: &Arc<Call>,
+        reply: &Arc<Reply>,
+        tape: Option<&Arc<Tape>>,
+    ) -> HookResult<ReplyVerdict> {
         let hook = async |instance: &mut Instance, (): &()| {
             let hook = instance.reply.as_ref().ok_or_else(missing)?;
             hook.call_judge(&mut instance.store).await
         };
         let read = |verdict| convert::reply_verdict(verdict, self.facts.role);
-        self.ask(|| call.deadline.at(), || Visit::reply(call, reply), &(), hook, read).await
+        self.ask(|| call.deadline.at(), || Visit::reply(call, reply).taped(tape), &(), hook, read).await
     }
 
     /// Asks the plugin on the path of a call: not at all while it is suspended, and a second time if a trap left no trace.
@@ -239,14 +293,17 @@ impl WasmStage {
             Ok(answer) => answer,
             Err(stopped) => match Box::pin(self.again(&mut lease, stopped, visit, input, hook)).await {
                 Ok(answer) => answer,
-                Err(fault) => return Err(self.failed(pass, fault)),
+                Err(fault) => return Err(self.failed(pass, HookFault { cost: lease.spent(), ..fault })),
             },
         };
         pass.returned();
         let ended = Instant::now();
         // The hook returned, so the instance is whole even if the answer makes no sense.
         let effects = lease.end(ended);
-        let verdict = read(answer).inspect_err(|fault| self.outcomes.failed(fault.kind))?;
+        let verdict = read(answer).map_err(|fault| {
+            self.outcomes.failed(fault.kind);
+            HookFault { cost: effects.cost, ..fault }
+        })?;
         self.outcomes.returned(verdict.word(), ended - started);
         Ok(Done { verdict, effects })
     }
@@ -303,23 +360,35 @@ impl Stage for WasmStage {
     }
 
     fn authenticate<'a>(&'a self, credential: &'a Arc<Credential>) -> HookFuture<'a, Finding> {
-        Box::pin(self.on_authenticate(credential))
+        Box::pin(self.on_authenticate(credential, None))
+    }
+
+    fn admit<'a>(&'a self, definitions: &'a Arc<Vec<Definition>>) -> HookFuture<'a, Vec<CatalogVerdict>> {
+        Box::pin(self.on_catalog(definitions))
     }
 
     fn keep<'a>(&'a self, call: &'a Arc<Call>, listing: &'a Arc<Listing>) -> HookFuture<'a, Vec<bool>> {
-        Box::pin(self.on_list(call, listing))
+        Box::pin(self.on_list(call, listing, None))
     }
 
     fn judge_call<'a>(&'a self, call: &'a Arc<Call>) -> HookFuture<'a, CallVerdict> {
-        Box::pin(self.on_call(call))
+        Box::pin(self.on_call(call, None))
+    }
+
+    fn judge_again<'a>(&'a self, call: &'a Arc<Call>) -> HookFuture<'a, CallVerdict> {
+        Box::pin(self.judged(call, || Visit::again(call)))
     }
 
     fn choose<'a>(&'a self, call: &'a Arc<Call>, candidates: &'a [Candidate]) -> HookFuture<'a, Choice> {
-        Box::pin(self.on_route(call, candidates))
+        Box::pin(self.on_route(call, candidates, None))
+    }
+
+    fn judge_message<'a>(&'a self, call: &'a Arc<Call>, passing: &'a Arc<Passing>) -> HookFuture<'a, MessageVerdict> {
+        Box::pin(self.on_message(call, passing))
     }
 
     fn judge_reply<'a>(&'a self, call: &'a Arc<Call>, reply: &'a Arc<Reply>) -> HookFuture<'a, ReplyVerdict> {
-        Box::pin(self.on_reply(call, reply))
+        Box::pin(self.on_reply(call, reply, None))
     }
 }
 
@@ -330,12 +399,27 @@ fn outlet(allowed: &Allowed, capabilities: &Capabilities) -> Result<Option<Outle
     }
     match &capabilities.egress {
         Some(egress) => Ok(Some(egress.outlet(&allowed.private_addresses))),
-        None => Err(LoadError::new(
-            LoadErrorKind::Unavailable,
-            "it sends requests, and this gateway has no way out: TLS could not be set up when it started",
-            "Install root certificates and start the gateway again; the log of its start has the cause",
-        )),
+        None => Err(no_way_out("it sends requests")),
     }
+}
+
+/// What verifies the tokens of a stage that may have them verified. It begins to fetch the issuers' keys.
+fn verifier(allowed: &Allowed, capabilities: &Capabilities) -> Result<Option<Arc<dyn Verify>>, LoadError> {
+    if !allowed.scope.jose {
+        return Ok(None);
+    }
+    match &capabilities.jose {
+        Some(jose) => Ok(Some(jose.verifier(&allowed.issuers, &allowed.private_addresses))),
+        None => Err(no_way_out("it verifies tokens, whose keys have to be fetched")),
+    }
+}
+
+fn no_way_out(why: &str) -> LoadError {
+    LoadError::new(
+        LoadErrorKind::Unavailable,
+        format!("{why}, and this gateway has no way out: TLS could not be set up when it started"),
+        "Install root certificates and start the gateway again; the log of its start has the cause",
+    )
 }
 
 /// The chain asks for hooks that [`Stage::hooks`] names, and for no others.

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cardea_chain::{Call, Credential, Effects, Hook, Listing, Reply, Role};
+use cardea_chain::{Call, Cost, Credential, Effects, Hook, HostCalls, Import, Listing, Passing, Reply, Role};
 use cardea_egress::Outlet;
+use cardea_jose::Verify;
 use wasmtime::ResourceLimiter;
 use wasmtime_wasi::{ResourceTable, WasiCtx, WasiCtxView, WasiView};
 
@@ -12,12 +13,13 @@ use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::outgoing::Outgoing;
 use crate::output::Output;
+use crate::shadow::Tape;
 use crate::ticker::Ticker;
 use crate::{Allowed, Capabilities};
 
 /// Imports a hook may call. Beyond it traps: nothing sensible asks so often.
 const HOST_CALLS: u32 = 1_000;
-/// The same for `init`, `selftest` and `on-record`, which have more to do.
+/// The same for `init`, `selftest`, `on-catalog` and `on-record`, which have more to do.
 const HOST_CALLS_OFF_PATH: u32 = 10_000;
 /// Log lines a hook may write.
 const LOG_LINES: u32 = 20;
@@ -37,6 +39,8 @@ pub(crate) struct Facts {
     pub(crate) capabilities: Capabilities,
     /// The way out, where `http` is allowed.
     pub(crate) outlet: Option<Outlet>,
+    /// Verifies tokens, where `jose` is allowed.
+    pub(crate) verifier: Option<Arc<dyn Verify>>,
     /// Which layout its values in `kv` have.
     pub(crate) state_version: u32,
     pub(crate) clock: Clock,
@@ -52,6 +56,11 @@ pub(crate) struct Visit {
     pub(crate) credential: Option<Arc<Credential>>,
     pub(crate) listing: Option<Arc<Listing>>,
     pub(crate) reply: Option<Arc<Reply>>,
+    /// Whether it judges a second time, and may change nothing that outlasts it.
+    pub(crate) again: bool,
+    /// What the outside answers: written down where a shadow follows, played back to the shadow.
+    pub(crate) tape: Option<Arc<Tape>>,
+    pub(crate) passing: Option<Arc<Passing>>,
 }
 
 impl Visit {
@@ -63,12 +72,29 @@ impl Visit {
         Self { hook: Some(hook), call: Some(Arc::clone(call)), ..Self::default() }
     }
 
+    pub(crate) fn again(call: &Arc<Call>) -> Self {
+        Self { again: true, ..Self::call(Hook::Call, call) }
+    }
+
     pub(crate) fn listing(call: &Arc<Call>, listing: &Arc<Listing>) -> Self {
         Self { listing: Some(Arc::clone(listing)), ..Self::call(Hook::List, call) }
     }
 
     pub(crate) fn reply(call: &Arc<Call>, reply: &Arc<Reply>) -> Self {
         Self { reply: Some(Arc::clone(reply)), ..Self::call(Hook::Reply, call) }
+    }
+
+    /// The same, with a tape that runs.
+    pub(crate) fn taped(self, tape: Option<&Arc<Tape>>) -> Self {
+        Self { tape: tape.cloned(), ..self }
+    }
+
+    pub(crate) fn passing(call: &Arc<Call>, passing: &Arc<Passing>) -> Self {
+        Self { passing: Some(Arc::clone(passing)), ..Self::call(Hook::Message, call) }
+    }
+
+    pub(crate) fn catalog() -> Self {
+        Self { hook: Some(Hook::Catalog), ..Self::default() }
     }
 
     pub(crate) fn records() -> Self {
@@ -104,13 +130,16 @@ pub(crate) struct Guest {
     pub(crate) memory: Memory,
     /// Epoch ticks the hook may still compute.
     pub(crate) ticks: u64,
+    /// Those it had when it began.
+    budget: u64,
+    host_calls: HostCalls,
     /// Whether the ticker beats for it.
     running: bool,
     pub(crate) log_lines: u32,
     pub(crate) outgoing: Outgoing,
     /// Whether the hook has used something that is still changed when the hook is undone.
     reached_out: bool,
-    host_calls: u32,
+    host_calls_left: u32,
     document: Option<Bytes>,
     now_ms: Option<u64>,
     output: Output,
@@ -130,11 +159,13 @@ impl Guest {
             effects: Effects::default(),
             memory: Memory { held: 0, most: memory },
             ticks: 0,
+            budget: 0,
+            host_calls: HostCalls::default(),
             running: false,
             log_lines: 0,
             outgoing: Outgoing::default(),
             reached_out: false,
-            host_calls: 0,
+            host_calls_left: 0,
             document: None,
             now_ms: None,
             output,
@@ -148,12 +179,15 @@ impl Guest {
         if !std::mem::replace(&mut self.running, true) {
             self.facts.ticker.enter();
         }
-        let on_path = visit.hook.is_some_and(|hook| hook != Hook::Record);
-        self.host_calls = if on_path { HOST_CALLS } else { HOST_CALLS_OFF_PATH };
+        // Once a revision is not once a call.
+        let on_path = visit.hook.is_some_and(|hook| !matches!(hook, Hook::Record | Hook::Catalog));
+        self.host_calls_left = if on_path { HOST_CALLS } else { HOST_CALLS_OFF_PATH };
         self.log_lines = LOG_LINES;
         self.outgoing = Outgoing::default();
         self.reached_out = false;
         self.ticks = ticks;
+        self.budget = ticks;
+        self.host_calls = HostCalls::default();
         self.now_ms = None;
         self.document = None;
         self.output.begin();
@@ -165,7 +199,18 @@ impl Guest {
         self.rest();
         self.visit = Visit::default();
         self.document = None;
+        self.effects.cost = self.cost();
         std::mem::take(&mut self.effects)
+    }
+
+    /// What the hook has taken so far.
+    pub(crate) fn cost(&self) -> Cost {
+        Cost {
+            host_calls: self.host_calls,
+            cpu_ticks: u32::try_from(self.budget.saturating_sub(self.ticks)).unwrap_or(u32::MAX),
+            generation: self.facts.generation,
+            ..Cost::default()
+        }
     }
 
     fn rest(&mut self) {
@@ -175,9 +220,10 @@ impl Guest {
     }
 
     /// Counts one import.
-    pub(crate) fn charge(&mut self) -> wasmtime::Result<()> {
-        match self.host_calls.checked_sub(1) {
-            Some(left) => self.host_calls = left,
+    pub(crate) fn charge(&mut self, import: Import) -> wasmtime::Result<()> {
+        self.host_calls.count(import);
+        match self.host_calls_left.checked_sub(1) {
+            Some(left) => self.host_calls_left = left,
             None => wasmtime::bail!("more host calls than a hook may make"),
         }
         Ok(())
@@ -185,7 +231,8 @@ impl Guest {
 
     /// The one moment this hook runs at.
     pub(crate) fn now_ms(&mut self) -> u64 {
-        *self.now_ms.get_or_insert_with(|| self.facts.clock.now_ms())
+        let (clock, tape) = (&self.facts.clock, &self.visit.tape);
+        *self.now_ms.get_or_insert_with(|| tape.as_ref().map_or_else(|| clock.now_ms(), |tape| tape.now_ms(clock)))
     }
 
     /// The call's `params` as the hook has edited them; empty where there is no message.
@@ -211,10 +258,13 @@ impl Guest {
         if within { Ok(()) } else { Err(OutsideMask { part, pointer: pointer.to_owned() }) }
     }
 
-    /// The reply's `result` or `error` as the hook has edited it; empty where there is none.
+    /// The reply's `result` or `error`, or what is passing, as the hook has edited it; empty where there is none.
     pub(crate) fn document(&mut self) -> Bytes {
         if let Some(edited) = &self.effects.reply {
             return edited.clone();
+        }
+        if let Some(passing) = &self.visit.passing {
+            return passing.document.clone();
         }
         let Visit { call: Some(call), reply: Some(reply), .. } = &self.visit else { return Bytes::new() };
         self.document.get_or_insert_with(|| reply.document(&call.method, call.name.as_deref())).clone()

@@ -30,11 +30,11 @@ const ALWAYS: [&str; 12] = [
     "metric",
 ];
 /// Interfaces that a stage has to grant.
-const GRANTED: [&str; 5] = ["kv", "limiter", "journal", "http", "secret"];
+const GRANTED: [&str; 6] = ["kv", "limiter", "journal", "http", "secret", "jose"];
 /// Interfaces that the wit names and this version does not have.
-const NOT_BUILT: [&str; 2] = ["jose", "invoke"];
+const NOT_BUILT: [&str; 1] = ["invoke"];
 /// Hooks that the wit names and this version does not run.
-const NOT_RUN: [Hook; 4] = [Hook::Catalog, Hook::Connect, Hook::Message, Hook::Serve];
+const NOT_RUN: [Hook; 2] = [Hook::Connect, Hook::Serve];
 
 /// What a component shows of itself.
 #[derive(Clone, Debug)]

@@ -32,9 +32,11 @@ pub(crate) struct Blueprint {
 struct Indices {
     lifecycle: exports::lifecycle::GuestIndices,
     authenticate: Option<exports::on_authenticate::GuestIndices>,
+    catalog: Option<exports::on_catalog::GuestIndices>,
     list: Option<exports::on_list::GuestIndices>,
     call: Option<exports::on_call::GuestIndices>,
     route: Option<exports::on_route::GuestIndices>,
+    message: Option<exports::on_message::GuestIndices>,
     reply: Option<exports::on_reply::GuestIndices>,
     record: Option<exports::on_record::GuestIndices>,
 }
@@ -44,9 +46,11 @@ pub(crate) struct Instance {
     pub(crate) store: Store<Guest>,
     lifecycle: exports::lifecycle::Guest,
     pub(crate) authenticate: Option<exports::on_authenticate::Guest>,
+    pub(crate) catalog: Option<exports::on_catalog::Guest>,
     pub(crate) list: Option<exports::on_list::Guest>,
     pub(crate) call: Option<exports::on_call::Guest>,
     pub(crate) route: Option<exports::on_route::Guest>,
+    pub(crate) message: Option<exports::on_message::Guest>,
     pub(crate) reply: Option<exports::on_reply::Guest>,
     pub(crate) record: Option<exports::on_record::Guest>,
     /// Bytes of memory it held when it had started.
@@ -71,9 +75,11 @@ impl Blueprint {
         let indices = Indices {
             lifecycle: exports::lifecycle::GuestIndices::new(&pre)?,
             authenticate: given(hooks, Hook::Authenticate, || exports::on_authenticate::GuestIndices::new(&pre))?,
+            catalog: given(hooks, Hook::Catalog, || exports::on_catalog::GuestIndices::new(&pre))?,
             list: given(hooks, Hook::List, || exports::on_list::GuestIndices::new(&pre))?,
             call: given(hooks, Hook::Call, || exports::on_call::GuestIndices::new(&pre))?,
             route: given(hooks, Hook::Route, || exports::on_route::GuestIndices::new(&pre))?,
+            message: given(hooks, Hook::Message, || exports::on_message::GuestIndices::new(&pre))?,
             reply: given(hooks, Hook::Reply, || exports::on_reply::GuestIndices::new(&pre))?,
             record: given(hooks, Hook::Record, || exports::on_record::GuestIndices::new(&pre))?,
         };
@@ -116,9 +122,11 @@ impl Blueprint {
         Ok(Box::new(Instance {
             lifecycle: indices.lifecycle.load(&mut store, &found)?,
             authenticate: load(&indices.authenticate, |indices| indices.load(&mut store, &found))?,
+            catalog: load(&indices.catalog, |indices| indices.load(&mut store, &found))?,
             list: load(&indices.list, |indices| indices.load(&mut store, &found))?,
             call: load(&indices.call, |indices| indices.load(&mut store, &found))?,
             route: load(&indices.route, |indices| indices.load(&mut store, &found))?,
+            message: load(&indices.message, |indices| indices.load(&mut store, &found))?,
             reply: load(&indices.reply, |indices| indices.load(&mut store, &found))?,
             record: load(&indices.record, |indices| indices.load(&mut store, &found))?,
             memory_at_start: 0,

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use cardea_chain::{Effects, HookFault};
+use cardea_chain::{Cost, Effects, HookFault, Origination};
 use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 
@@ -17,12 +17,15 @@ pub(crate) struct Lease<'a> {
     pool: &'a Arc<Pool>,
     idle: Option<Idle>,
     ended: bool,
+    /// What hooks took that did not return, and where the instance came from.
+    spent: Cost,
     _place: SemaphorePermit<'a>,
 }
 
 impl<'a> Lease<'a> {
-    pub(crate) fn new(pool: &'a Arc<Pool>, place: SemaphorePermit<'a>, idle: Idle) -> Self {
-        Self { pool, idle: Some(idle), ended: false, _place: place }
+    pub(crate) fn new(pool: &'a Arc<Pool>, place: SemaphorePermit<'a>, idle: Idle, from: Origination) -> Self {
+        let spent = Cost { instance: Some(from), ..Cost::default() };
+        Self { pool, idle: Some(idle), ended: false, spent, _place: place }
     }
 
     /// The instance, ready for a hook; none if the last one did not return.
@@ -37,12 +40,20 @@ impl<'a> Lease<'a> {
         self.idle.take().is_some_and(|idle| {
             let guest = idle.instance.store.data();
             stopped.log(guest);
+            self.spent.add(&guest.cost());
             !guest.has_reached_out()
         })
     }
 
+    /// What the hook has taken, all attempts together.
+    pub(crate) fn spent(&self) -> Cost {
+        self.spent
+    }
+
     /// Gets a fresh instance in place of the one that is gone.
     pub(crate) async fn renew(&mut self) -> Result<(), HookFault> {
+        self.spent.retries += 1;
+        self.spent.instance = Some(Origination::Fresh);
         self.idle = Some(self.pool.start_on_path().await?);
         Ok(())
     }
@@ -50,7 +61,9 @@ impl<'a> Lease<'a> {
     /// The hook returned: takes what it left behind and gives the instance back.
     pub(crate) fn end(mut self, now: Instant) -> Effects {
         let Some(mut idle) = self.idle.take() else { return Effects::default() };
-        let effects = idle.instance.store.data_mut().end();
+        let mut effects = idle.instance.store.data_mut().end();
+        self.spent.add(&effects.cost);
+        effects.cost = self.spent;
         idle.calls_left = idle.calls_left.saturating_sub(1);
         self.pool.take_back(idle, now);
         self.ended = true;

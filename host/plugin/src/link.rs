@@ -27,10 +27,11 @@ pub(crate) fn always(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Guest
     Ok(linker)
 }
 
-/// What is asked for and granted, in addition.
+/// What is asked for and granted, in addition; and what a plugin can do without, which answers `denied` where it is not granted.
 pub(crate) fn granted(linker: &mut Linker<Guest>, allowed: &Allowed) -> wasmtime::Result<()> {
     let guest: fn(&mut Guest) -> &mut Guest = |guest| guest;
-    if allowed.scope.kv.is_some() {
+    let denied = |name: &str| allowed.denied.iter().any(|denied| denied == name);
+    if allowed.scope.kv.is_some() || denied("kv") {
         wit::kv::add_to_linker::<_, HasSelf<Guest>>(linker, guest)?;
     }
     if allowed.scope.limiter {
@@ -42,7 +43,10 @@ pub(crate) fn granted(linker: &mut Linker<Guest>, allowed: &Allowed) -> wasmtime
     if !allowed.scope.http.is_empty() {
         wit::http::add_to_linker::<_, HasSelf<Guest>>(linker, guest)?;
     }
-    if !allowed.scope.secrets.is_empty() {
+    if allowed.scope.jose {
+        wit::jose::add_to_linker::<_, HasSelf<Guest>>(linker, guest)?;
+    }
+    if !allowed.scope.secrets.is_empty() || denied("secret") {
         wit::secret::add_to_linker::<_, HasSelf<Guest>>(linker, guest)?;
     }
     Ok(())

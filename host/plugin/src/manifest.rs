@@ -29,6 +29,8 @@ pub struct PluginManifest {
     pub durable: bool,
     /// What it asks for; what the stage grants decides.
     pub asks: Scope,
+    /// What of `asks` it can do without: imports that are not granted answer `denied`, what it may not read is not there.
+    pub optional: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -61,9 +63,11 @@ struct RawAsk {
     limiter: bool,
     journal: bool,
     http: Vec<String>,
+    jose: bool,
     secret: RawSecret,
     read: Option<Vec<String>>,
     edit: Option<Vec<String>>,
+    optional: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -101,6 +105,9 @@ impl Default for RawSecret {
     }
 }
 
+/// What a plugin can ask for and do without.
+const OPTIONAL: [&str; 3] = ["kv", "secret", "read"];
+
 fn first() -> u32 {
     1
 }
@@ -119,9 +126,16 @@ impl PluginManifest {
         if plugin.name.is_empty() {
             return Err(unusable("plugin.toml inside it gives an empty name".to_owned()));
         }
+        let optional = ask.optional.clone();
+        if let Some(other) = optional.iter().find(|name| !OPTIONAL.contains(&name.as_str())) {
+            return Err(unusable(format!(
+                "plugin.toml inside it: ask.optional: `{other}` is none of {}",
+                OPTIONAL.join(", ")
+            )));
+        }
         let asks = scope(ask)?;
         let RawPlugin { name, version, api, license, description, state_version, durable, .. } = plugin;
-        Ok(Self { name, version, api, role, license, description, state_version, durable, asks })
+        Ok(Self { name, version, api, role, license, description, state_version, durable, asks, optional })
     }
 }
 
@@ -145,6 +159,8 @@ fn scope(ask: RawAsk) -> Result<Scope, LoadError> {
         limiter: ask.limiter,
         journal: ask.journal,
         http: parsed("http", &ask.http)?,
+        jose: ask.jose,
+        issuers: Vec::new(),
         secrets,
         reveal,
         read: ask.read.map(|lines| parsed("read", &lines)).transpose()?,
@@ -193,6 +209,13 @@ mod tests {
         assert_eq!(asks[..4], expected);
         assert_eq!(asks[4..], ["reveal pin", "read /result/content"]);
         assert_eq!(manifest.state_version, 1);
+    }
+
+    #[test]
+    fn what_it_can_do_without_is_named_and_must_be_an_import_that_can_be_denied() {
+        let with = |line: &str| PluginManifest::parse(&WHOLE.replace("limiter = false", line));
+        assert_eq!(with("optional = [\"kv\"]").unwrap().optional, ["kv"]);
+        assert!(with("optional = [\"http\"]").unwrap_err().problem.contains("`http` is none of kv, secret, read"));
     }
 
     #[test]

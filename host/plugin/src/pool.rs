@@ -1,11 +1,11 @@
 //! The started instances of one stage: the one used last is used next, there is a bound on how many are in use, and one more
 //! than are needed is kept warm, so that callers rarely wait for a start.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use cardea_chain::{HookFault, HookFaultKind};
+use cardea_chain::{HookFault, HookFaultKind, Origination};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, sleep, timeout_at};
@@ -29,6 +29,8 @@ pub(crate) struct Pool {
     /// In the order they came back, so the first is the one that has been idle for longest.
     idle: Mutex<Vec<Idle>>,
     most: usize,
+    /// Idle instances that are kept, whatever the use.
+    kept: AtomicUsize,
     places: Semaphore,
     refilling: AtomicBool,
     counters: Counters,
@@ -59,6 +61,7 @@ impl Pool {
             isolation,
             idle: Mutex::default(),
             most: concurrency,
+            kept: AtomicUsize::new(usize::MAX),
             places: Semaphore::new(concurrency),
             refilling: AtomicBool::new(false),
             counters: Counters::default(),
@@ -79,21 +82,18 @@ impl Pool {
         if left == 0 && self.spares() > 0 {
             self.refill();
         }
-        let idle = match warm {
-            Some(idle) => idle,
-            None => Box::pin(self.start_on_path()).await?,
+        let (idle, from) = match warm {
+            Some(idle) => (idle, Origination::Warm),
+            None => (Box::pin(self.start_on_path()).await?, Origination::Fresh),
         };
-        Ok(Lease::new(self, place, idle))
+        Ok(Lease::new(self, place, idle, from))
     }
 
     async fn wait(&self, deadline: Instant) -> Result<SemaphorePermit<'_>, HookFault> {
         self.counters.waits.add(1);
         match timeout_at(deadline, self.places.acquire()).await {
             Ok(Ok(place)) => Ok(place),
-            _ => Err(HookFault {
-                kind: HookFaultKind::Busy,
-                inside: "no instance came free before the call's deadline".to_owned(),
-            }),
+            _ => Err(HookFault::new(HookFaultKind::Busy, "no instance came free before the call's deadline")),
         }
     }
 
@@ -152,6 +152,17 @@ impl Pool {
         self.put(Idle::new(instance));
     }
 
+    /// Keeps at most so many idle instances from now on.
+    pub(crate) fn keep_warm(&self, most: usize) {
+        self.kept.store(most, Ordering::Relaxed);
+        let surplus = {
+            let mut idle = self.idle();
+            let surplus = idle.len().saturating_sub(most);
+            idle.drain(..surplus).collect::<Vec<_>>()
+        };
+        drop(surplus);
+    }
+
     pub(crate) fn stats(&self) -> PoolStats {
         let counters = &self.counters;
         PoolStats {
@@ -179,7 +190,7 @@ impl Pool {
     async fn fill(self: Arc<Self>) {
         loop {
             let idle = self.idle().len();
-            if idle >= self.spares().max(1) {
+            if idle >= self.spares().max(1).min(self.kept()) {
                 break;
             }
             match self.start().await {
@@ -195,10 +206,15 @@ impl Pool {
     /// than are in use at once, once that has been more than one: whose calls come one by one needs no second instance.
     fn spares(&self) -> usize {
         let in_use = self.in_use();
-        match self.isolation {
+        let spares = match self.isolation {
             Isolation::Call => in_use,
             Isolation::Shared => usize::from((2..self.most).contains(&in_use)),
-        }
+        };
+        spares.min(self.kept())
+    }
+
+    fn kept(&self) -> usize {
+        self.kept.load(Ordering::Relaxed)
     }
 
     fn in_use(&self) -> usize {
@@ -224,7 +240,7 @@ impl Pool {
     /// More warm instances than can be used at a time are not kept: replacements can overlap.
     fn put(&self, fresh: Idle) {
         let mut idle = self.idle();
-        if idle.len() < self.most {
+        if idle.len() < self.most.min(self.kept()) {
             idle.push(fresh);
         }
     }
@@ -236,7 +252,7 @@ impl Pool {
     fn failed(&self, fault: StartFault) -> HookFault {
         let fault = match fault {
             StartFault::Refused(why) => {
-                HookFault { kind: HookFaultKind::Trap, inside: format!("a further instance did not start: {why}") }
+                HookFault::new(HookFaultKind::Trap, format!("a further instance did not start: {why}"))
             }
             StartFault::Failed(stopped) => stopped.fault,
         };

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use cardea_egress::Egress;
 use cardea_grant::Grants;
+use cardea_jose::Verifiers;
 use cardea_state::{Kv, Limiter};
 use serde_json::Value;
 
@@ -86,16 +87,23 @@ pub struct Capabilities {
     pub limiter: Arc<dyn Limiter>,
     /// Behind `http`; without it no plugin sends requests.
     pub egress: Option<Arc<Egress>>,
+    /// Behind `jose`; without it no plugin has tokens verified.
+    pub jose: Option<Arc<dyn Verifiers>>,
 }
 
 impl Capabilities {
     /// The back ends of state.
     pub fn new(kv: Arc<dyn Kv>, limiter: Arc<dyn Limiter>) -> Self {
-        Self { kv, limiter, egress: None }
+        Self { kv, limiter, egress: None, jose: None }
     }
 
     /// The same with a way out.
     pub fn with_egress(self, egress: Arc<Egress>) -> Self {
         Self { egress: Some(egress), ..self }
+    }
+
+    /// The same with keys of issuers.
+    pub fn with_jose(self, jose: Arc<dyn Verifiers>) -> Self {
+        Self { jose: Some(jose), ..self }
     }
 }

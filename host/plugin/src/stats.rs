@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use cardea_chain::{CallVerdict, Choice, Finding, HookFaultKind, ReplyVerdict};
+use cardea_chain::{CallVerdict, CatalogVerdict, Choice, Finding, HookFaultKind, MessageVerdict, ReplyVerdict};
 
 use crate::breaker::BreakerState;
 
@@ -98,24 +98,37 @@ pub(crate) enum Word {
     None,
     Subject,
     Pass,
+    Drop,
     Answer,
     Refuse,
     Keep,
+    Admit,
     Choose,
 }
 
 impl Word {
-    const ALL: [Self; 7] =
-        [Self::None, Self::Subject, Self::Pass, Self::Answer, Self::Refuse, Self::Keep, Self::Choose];
+    const ALL: [Self; 9] = [
+        Self::None,
+        Self::Subject,
+        Self::Pass,
+        Self::Drop,
+        Self::Answer,
+        Self::Refuse,
+        Self::Keep,
+        Self::Admit,
+        Self::Choose,
+    ];
 
     fn as_str(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::Subject => "subject",
             Self::Pass => "pass",
+            Self::Drop => "drop",
             Self::Answer => "answer",
             Self::Refuse => "refuse",
             Self::Keep => "keep",
+            Self::Admit => "admit",
             Self::Choose => "choose",
         }
     }
@@ -146,12 +159,29 @@ impl Verdict for CallVerdict {
     }
 }
 
+impl Verdict for MessageVerdict {
+    fn word(&self) -> Word {
+        match self {
+            Self::Pass => Word::Pass,
+            Self::Drop => Word::Drop,
+            Self::Answer(_) => Word::Answer,
+            Self::Refuse(_) => Word::Refuse,
+        }
+    }
+}
+
 impl Verdict for ReplyVerdict {
     fn word(&self) -> Word {
         match self {
             Self::Pass => Word::Pass,
             Self::Refuse(_) => Word::Refuse,
         }
+    }
+}
+
+impl Verdict for Vec<CatalogVerdict> {
+    fn word(&self) -> Word {
+        Word::Admit
     }
 }
 

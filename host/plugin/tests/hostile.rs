@@ -89,8 +89,8 @@ fn what_is_not_built_yet_is_said_to_be_so() {
         exports: support::ON_SERVE,
         ..Component::default()
     };
-    let jose = Component { imports: support::JOSE, ..Component::default() };
-    for (component, word) in [(serve, "on-serve"), (jose, "jose")] {
+    let invoke = Component { imports: support::INVOKE, ..Component::default() };
+    for (component, word) in [(serve, "on-serve"), (invoke, "invoke")] {
         let error = Engine::inspect(&component.build()).unwrap_err();
         assert_eq!(error.kind, LoadErrorKind::Unavailable, "{error}");
         assert!(error.problem.contains(word) && error.problem.contains("not available in this version"), "{error}");

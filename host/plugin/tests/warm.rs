@@ -147,3 +147,19 @@ fn median(mut times: Vec<Duration>) -> Duration {
     times.sort();
     times[times.len() / 2]
 }
+
+#[tokio::test]
+async fn what_a_stage_keeps_warm_can_be_lowered_to_one_and_to_none_and_it_still_answers() {
+    let stage = waiting(Isolation::Shared).await;
+    at_once(&stage, 4).await;
+    settle(&stage, 5).await;
+    for most in [1, 0] {
+        stage.keep_warm(most);
+        assert_eq!(stage.stats().pool.idle, most);
+        at_once(&stage, 3).await;
+        assert_eq!(stage.stats().pool.idle, most, "what came back is not kept");
+    }
+    stage.keep_warm(usize::MAX);
+    at_once(&stage, 3).await;
+    settle(&stage, 4).await;
+}

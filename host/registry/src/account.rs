@@ -1,11 +1,12 @@
 //! What a server says of itself, as far as the endpoint of all servers passes it on.
 
 use cardea_chain::{Call, Fault, ItemKind};
-use cardea_message::Method;
+use cardea_message::{Filter, Method};
 use serde_json::Value;
 
 use crate::ask;
 use crate::registry::Known;
+use crate::tasks::EXTENSION;
 
 /// A server's answer to `server/discover`.
 #[derive(Debug, Default)]
@@ -29,6 +30,22 @@ impl Account {
     /// Whether it declares a capability.
     pub(crate) fn has(&self, capability: &str) -> bool {
         self.capabilities.get(capability).is_some()
+    }
+
+    /// Which of its lists it says it tells of.
+    pub(crate) fn tells(&self) -> Filter {
+        let told = |capability: &str| self.capabilities[capability]["listChanged"] == true;
+        Filter { tools: told("tools"), prompts: told("prompts"), resources: told("resources"), ..Filter::default() }
+    }
+
+    /// Whether it says it tells of updates of resources.
+    pub(crate) fn updates(&self) -> bool {
+        self.capabilities["resources"]["subscribe"] == true
+    }
+
+    /// Whether it has tasks of 2026-07-28.
+    pub(crate) fn has_tasks(&self) -> bool {
+        self.capabilities["extensions"][EXTENSION].is_object()
     }
 
     /// Whether it offers items of a kind.

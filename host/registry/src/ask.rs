@@ -10,7 +10,6 @@ use futures_util::StreamExt;
 use tokio::time::timeout_at;
 
 use crate::registry::Known;
-use crate::tasks;
 
 /// How long a server may take to answer all that one question takes.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -20,7 +19,6 @@ pub(crate) fn of(call: &Call) -> Call {
     let mut client = (*call.client).clone();
     client.progress_token = None;
     client.log_level = None;
-    client.capabilities = tasks::undeclared(&client.capabilities);
     Call {
         params: None,
         name: None,

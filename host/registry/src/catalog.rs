@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use cardea_chain::{Call, Fault, ItemKind};
+use cardea_chain::{Call, Fault, ItemKind, Offered};
 use cardea_message::{Mark, Pointer, json, mark};
 use tokio::time::timeout;
 
@@ -18,7 +18,8 @@ use crate::slice::Slice;
 /// Keeps answers by server and by everything an answer may depend on.
 pub(crate) struct Catalog {
     accounts: Shelf<(Arc<str>, Viewer), Account>,
-    slices: Shelf<(Arc<str>, ItemKind, Viewer), Slice>,
+    /// Each of a revision of its server: a list that has changed is not taken from here once more.
+    slices: Shelf<(Arc<str>, u64, ItemKind, Viewer), Slice>,
     /// Tools as they were shown at the endpoint of their server alone.
     learned: Learned<(Arc<str>, Viewer)>,
     no_marks: Arc<[Mark]>,
@@ -54,7 +55,7 @@ impl Catalog {
 
     /// What a server offers the caller.
     pub(crate) fn slice(self: &Arc<Self>, server: &Arc<Known>, kind: ItemKind, call: &Call) -> Kept<Slice> {
-        let key = (Arc::clone(&server.name), kind, Viewer::of(call));
+        let key = (Arc::clone(&server.name), server.revision(), kind, Viewer::of(call));
         self.slices.take(key, || Arc::clone(self).fetch(Arc::clone(server), kind, call.clone()))
     }
 
@@ -66,13 +67,26 @@ impl Catalog {
         call: &Call,
         seen: &Kept<Slice>,
     ) -> Kept<Slice> {
-        let key = (Arc::clone(&server.name), kind, Viewer::of(call));
+        let key = (Arc::clone(&server.name), server.revision(), kind, Viewer::of(call));
         self.slices.newer(key, seen, || Arc::clone(self).fetch(Arc::clone(server), kind, call.clone()))
+    }
+
+    /// What a server offers the caller, as stages judge it; asked again if what is known may be old.
+    pub(crate) async fn offered(
+        self: &Arc<Self>,
+        server: &Arc<Known>,
+        kind: ItemKind,
+        call: &Call,
+        fresh: bool,
+    ) -> Result<Arc<Offered>, Fault> {
+        let known = self.slice(server, kind, call);
+        let slice = if fresh { self.newer(server, kind, call, &known).wait().await? } else { known.wait().await? };
+        Ok(slice.offered(&server.name, kind))
     }
 
     /// The same, if it is known already.
     pub(crate) fn peek(&self, server: &Known, kind: ItemKind, call: &Call) -> Option<Arc<Slice>> {
-        self.slices.peek(&(Arc::clone(&server.name), kind, Viewer::of(call)))
+        self.slices.peek(&(Arc::clone(&server.name), server.revision(), kind, Viewer::of(call)))
     }
 
     /// The caller was shown a page of the server's tools: the result of a `tools/list`.
@@ -113,6 +127,7 @@ impl Catalog {
 
     async fn fetch(self: Arc<Self>, server: Arc<Known>, kind: ItemKind, call: Call) -> Result<Slice, Fault> {
         if !self.account(&server, &call).wait().await?.offers(kind) {
+            server.claims.note(kind, std::iter::empty());
             return Ok(Slice::default());
         }
         in_time(&server, Slice::fetch(&server, &ask::of(&call), kind)).await

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use cardea_chain::{Call, Exchange, Fault, Health, Load, Upstream};
+use cardea_message::Notification;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
 
@@ -86,8 +87,16 @@ impl Upstream for Measured {
         }
     }
 
+    fn revision(&self) -> u64 {
+        self.inner.revision()
+    }
+
     fn session_ended(&self, session: &str) {
         self.inner.session_ended(session);
+    }
+
+    fn told(&self, session: &str, notification: &Notification) {
+        self.inner.told(session, notification);
     }
 }
 

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cardea_chain::{Call, Directory, Fault, ItemKind, Place, Target};
-use cardea_message::Mark;
+use cardea_chain::{Call, Directory, Fault, ItemKind, Offered, Place, Target};
+use cardea_message::{Mark, Notification};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
 
 use crate::catalog::Catalog;
 use crate::refusals::{is_unbridged, required_name};
 use crate::registry::Known;
+use crate::tasks;
 
 /// `/servers/<name>/mcp`.
 pub(crate) struct OneServer {
@@ -28,13 +29,29 @@ impl OneServer {
             return Err(Fault::unknown_method(&call.method));
         }
         required_name(call)?;
+        let (native_name, params) = match tasks::is_about_one(&call.method) {
+            false => (call.name.clone(), None),
+            true => self.task(call)?,
+        };
         Ok(Target {
             server: Some(Arc::clone(&self.server.name)),
-            native_name: call.name.clone(),
-            params: None,
+            native_name,
+            params,
             endpoints: Arc::clone(&self.server.endpoints),
             call_timeout: self.server.call_timeout,
         })
+    }
+}
+
+impl OneServer {
+    /// What the server calls a task, by the id the caller has for it, and `params` that say so.
+    fn task(&self, call: &Call) -> Result<(Option<Box<str>>, Option<Bytes>), Fault> {
+        let name = call.name.as_deref().unwrap_or_default();
+        match tasks::asked_for(call)? {
+            (Some(task), _) if *task.server != *self.server.name => Err(Fault::unknown_name(&call.method, name)),
+            (Some(task), params) => Ok((Some(task.native.into()), Some(params))),
+            (None, params) => Ok((call.name.clone(), Some(params))),
+        }
     }
 }
 
@@ -49,7 +66,21 @@ impl Directory for OneServer {
 
     fn definition(&self, call: &Call, kind: ItemKind, id: &str) -> Option<Bytes> {
         let learned = (kind == ItemKind::Tool).then(|| self.catalog.learned(&self.server, call, id)).flatten();
-        learned.or_else(|| self.catalog.peek(&self.server, kind, call)?.native(id))
+        learned.or_else(|| self.catalog.peek(&self.server, kind, call)?.definition(id, id))
+    }
+
+    fn offers<'a>(
+        &'a self,
+        call: &'a Arc<Call>,
+        server: &'a str,
+        kind: ItemKind,
+        fresh: bool,
+    ) -> BoxFuture<'a, Result<Arc<Offered>, Fault>> {
+        let is_other = *server != *self.server.name;
+        if is_other {
+            return ready(Ok(Arc::default())).boxed();
+        }
+        self.catalog.offered(&self.server, kind, call, fresh).boxed()
     }
 
     fn marks(&self, call: &Call) -> Option<Arc<[Mark]>> {
@@ -63,5 +94,9 @@ impl Directory for OneServer {
 
     fn session_ended(&self, session: &str) {
         self.server.session_ended(session);
+    }
+
+    fn told(&self, session: &str, notification: &Notification) {
+        self.server.told(session, notification);
     }
 }

@@ -29,12 +29,12 @@ fn is_modern_only(method: &Method) -> bool {
     *method == Method::SUBSCRIPTIONS_LISTEN || method.as_str().starts_with("tasks/")
 }
 
-/// A cursor this endpoint never gave out: its lists have one page.
+/// A cursor this endpoint did not give out for the list as it is now.
 pub(crate) fn unknown_cursor() -> Fault {
     Fault::new(
         Side::Client,
         FaultKind::InvalidParams,
         "Unknown cursor",
-        "a cursor at an endpoint whose lists have one page",
+        "a cursor that was not given out for the list as it is now",
     )
 }

@@ -4,14 +4,18 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use cardea_chain::{Directory, Endpoint, Health};
-use cardea_message::{NameFault, ServerName};
+use cardea_chain::{Directory, Endpoint, Health, Upstream};
+use cardea_message::{NameFault, Notification, ServerName};
 
-use crate::all::AllServers;
 use crate::catalog::Catalog;
+use crate::claims::Claims;
 use crate::learned::Pages;
 use crate::measured::Measured;
+use crate::naming::Naming;
 use crate::one::OneServer;
+use crate::several::SeveralServers;
+use crate::tasks::Sealed;
+use crate::view::View;
 
 /// A server as the manifest has it.
 pub struct Server {
@@ -51,6 +55,8 @@ pub(crate) struct Known {
     pub(crate) marks: AtomicBool,
     /// The latest pages of tools that passed.
     pub(crate) pages: Pages,
+    /// What it was seen to offer anybody.
+    pub(crate) claims: Claims,
 }
 
 impl Registry {
@@ -68,7 +74,17 @@ impl Registry {
 
     /// The directory of the endpoint of all servers.
     pub fn all(&self) -> Arc<dyn Directory> {
-        Arc::new(AllServers::new(Arc::clone(&self.known), Arc::clone(&self.catalog)))
+        self.several(&View::default())
+    }
+
+    /// The directory of an endpoint of several servers. A server that is not known is left out.
+    pub fn several(&self, view: &View) -> Arc<dyn Directory> {
+        let named = |name: &Arc<str>| self.known.iter().find(|server| server.name == *name).map(Arc::clone);
+        let servers = match view.servers.is_empty() {
+            true => Arc::clone(&self.known),
+            false => view.servers.iter().filter_map(named).collect(),
+        };
+        Arc::new(SeveralServers::new(Naming::new(servers, view), Arc::clone(&self.catalog)))
     }
 
     /// The names of the servers, in manifest order.
@@ -92,16 +108,36 @@ impl Registry {
 }
 
 impl Known {
-    fn new(server: Server) -> Result<Self, NameFault> {
-        let counted = |Endpoint { facts, upstream }| Endpoint { facts, upstream: Arc::new(Measured::new(upstream)) };
+    pub(crate) fn new(server: Server) -> Result<Self, NameFault> {
+        let name = &server.name;
+        let counted = |Endpoint { facts, upstream }| {
+            let measured = Arc::new(Measured::new(upstream));
+            Endpoint { facts, upstream: Arc::new(Sealed::new(measured, name)) as Arc<dyn Upstream> }
+        };
         Ok(Self {
-            prefix: ServerName::parse(&server.name)?,
-            name: server.name,
+            prefix: ServerName::parse(name)?,
+            name: Arc::clone(name),
             call_timeout: server.call_timeout,
             endpoints: server.endpoints.into_iter().map(counted).collect(),
             marks: AtomicBool::new(false),
             pages: Pages::default(),
+            claims: Claims::default(),
         })
+    }
+
+    /// Grows whenever one of its addresses says that a list has changed.
+    pub(crate) fn revision(&self) -> u64 {
+        self.endpoints.iter().map(|endpoint| endpoint.upstream.revision()).sum()
+    }
+
+    /// Whether any of its addresses is worth asking.
+    pub(crate) fn is_healthy(&self) -> bool {
+        self.endpoints.iter().any(|endpoint| endpoint.upstream.load().healthy)
+    }
+
+    /// The client of a session said something.
+    pub(crate) fn told(&self, session: &str, notification: &Notification) {
+        self.endpoints.iter().for_each(|endpoint| endpoint.upstream.told(session, notification));
     }
 
     /// A client's session is over.

@@ -3,7 +3,10 @@
 mod latency;
 mod load;
 mod memory;
+mod stages;
 mod stand;
+mod start;
+mod swaps;
 mod throughput;
 
 use clap::ValueEnum;
@@ -29,12 +32,20 @@ enum Group {
     Throughput,
     /// Resident memory with 1,000 idle connections.
     Memory,
+    /// A thousand swaps of generations under load.
+    Swaps,
+    /// From the start of the gateway to its first answer, with eight stages.
+    Start,
+    /// A hook, a chain, large bodies, a swap, without a network.
+    Stages,
+    /// How fast a guest that never returns is stopped, and what others notice.
+    Runaway,
 }
 
 /// Prints one JSON line a figure on standard output; everything else goes to standard error.
 pub(crate) fn bench(workspace: &Workspace, options: &Options) -> Outcome {
     plugins::plugins(workspace)?;
-    step("programs", || programs::release(workspace, &["cardea-load"]))?;
+    step("programs", || programs::release(workspace, &["cardea-load", "cardea-stages"]))?;
     let mut figures = Vec::new();
     for group in Group::value_variants().iter().filter(|group| options.group.is_none_or(|only| only == **group)) {
         let measured = measure(workspace, *group)?;
@@ -52,6 +63,10 @@ fn measure(workspace: &Workspace, group: Group) -> Outcome<Vec<Figure>> {
     match group {
         Group::Latency => step("latency", || latency::measure(&Stand::start(workspace, &stand::EVERY)?)),
         Group::Throughput => step("throughput", || throughput::measure(&Stand::start(workspace, &["zero", "eight"])?)),
+        Group::Swaps => step("swaps", || swaps::measure(workspace)),
+        Group::Stages => step("stages", || stages::measure(workspace, "stages")),
+        Group::Runaway => step("runaway", || stages::measure(workspace, "runaway")),
+        Group::Start => step("start", || start::measure(workspace)),
         Group::Memory => step("memory", || memory::measure(&Stand::start(workspace, &["eight"])?)),
     }
 }

@@ -1,4 +1,5 @@
-//! `cargo xtask docs`: documentation that compiles without a warning, and a reference page that is what the gateway really reads.
+//! `cargo xtask docs`: documentation that compiles without a warning, a reference page that is what the gateway really reads, and
+//! one that says what its tests prove.
 
 use std::fs;
 use std::path::Path;
@@ -6,18 +7,19 @@ use std::process::Command;
 
 use crate::step::{output, run, step};
 use crate::workspace::{Workspace, cargo};
-use crate::{Outcome, programs};
+use crate::{Outcome, features, programs};
 
 /// What `docs` may be told.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Write the generated reference page instead of comparing it.
+    /// Write the generated reference pages instead of comparing them.
     #[arg(long)]
     write: bool,
 }
 
-/// Both halves, rustdoc first.
+/// All of it, what is soonest done first.
 pub(crate) fn docs(workspace: &Workspace, options: &Options) -> Outcome {
+    step("docs: features", || features(workspace, options.write))?;
     step("docs: rustdoc", || rustdoc(workspace))?;
     step("docs: reference", || reference(workspace, options.write))
 }
@@ -37,6 +39,13 @@ pub(crate) fn reference(workspace: &Workspace, write: bool) -> Outcome {
     if write { replace(&page, &generated) } else { compare(&page, &generated) }
 }
 
+/// `docs/reference/features.md` against what the tests say that they prove.
+pub(crate) fn features(workspace: &Workspace, write: bool) -> Outcome {
+    let generated = features::page(workspace)?;
+    let page = workspace.root.join("docs/reference/features.md");
+    if write { replace(&page, &generated) } else { compare(&page, &generated) }
+}
+
 fn replace(page: &Path, text: &str) -> Outcome {
     let unwritable = |error| format!("{} cannot be written: {error}", page.display());
     page.parent().map_or(Ok(()), fs::create_dir_all).map_err(unwritable)?;
@@ -51,7 +60,7 @@ fn compare(page: &Path, generated: &str) -> Outcome {
     let same = written.lines().zip(generated.lines()).take_while(|(left, right)| left == right).count();
     let at = |text: &str| text.lines().nth(same).unwrap_or("(the end)").to_owned();
     Err(format!(
-        "{}:{} is not what the gateway reads\n    written:   {}\n    generated: {}\n    do: cargo xtask docs --write",
+        "{}:{} is not what is generated\n    written:   {}\n    generated: {}\n    do: cargo xtask docs --write",
         page.display(),
         same + 1,
         at(&written),

@@ -5,9 +5,11 @@ mod bench;
 mod conformance;
 mod docs;
 mod examples;
+mod features;
 mod figure;
 mod gateway;
 mod guests;
+mod instructions;
 mod plugins;
 mod process;
 mod programs;
@@ -48,10 +50,12 @@ enum Task {
     Examples,
     /// Check the rules of the house that no compiler checks.
     Tidy,
-    /// Check the documentation: rustdoc without warnings, and the manifest's reference page.
+    /// Check the documentation: rustdoc without warnings, and the reference pages that are generated.
     Docs(docs::Options),
     /// Measure what the gateway adds, next to a bare proxy, in one run.
     Bench(bench::Options),
+    /// Count the instructions of every call's path, against what is written down. Needs valgrind.
+    Instructions(instructions::Options),
     /// Run the official MCP conformance suite against a fixture server, directly and through the gateway.
     Conformance(conformance::Options),
     /// Run a client of the conformance suite's with the gateway between it and its server; the suite calls this.
@@ -80,6 +84,7 @@ fn run(task: Task) -> Outcome {
         Task::Tidy => tidy::tidy(&workspace),
         Task::Docs(options) => docs::docs(&workspace, &options),
         Task::Bench(options) => bench::bench(&workspace, &options),
+        Task::Instructions(options) => instructions::instructions(&workspace, &options),
         Task::Conformance(options) => conformance::conformance(&workspace, &options),
         Task::BehindGateway(options) => conformance::behind::behind_gateway(&options),
     }

@@ -57,6 +57,11 @@ impl Process {
         Ok((process, found))
     }
 
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Resident memory, in KiB, as the kernel counts it.
     pub(crate) fn resident(&self) -> Outcome<f64> {
         let path = format!("/proc/{}/status", self.child.id());

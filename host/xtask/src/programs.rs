@@ -1,6 +1,8 @@
 //! The native programs, built so that cargo chooses the same features for their dependencies every time: what one task has
 //! built, no other builds again.
 
+use std::process::Command;
+
 use crate::Outcome;
 use crate::step::run;
 use crate::workspace::{Workspace, cargo};
@@ -16,12 +18,13 @@ pub(crate) fn debug(workspace: &Workspace, programs: &[&str]) -> Outcome {
 }
 
 /// Builds the gateway and the notes server, whose SDK asks for features that change the gateway's dependencies too, and these
-/// programs with them, to `<target>/release`.
+/// programs with them, to `<target>/release`. At last the gateway compiles the standard plugins, so that no start of it has to.
 pub(crate) fn release(workspace: &Workspace, more: &[&str]) -> Outcome {
     let mut command = cargo();
     command.args(["build", "--release", "--package", "cardea", "--package", "cardea-notes-server"]);
     for program in more {
         command.args(["--package", program]);
     }
-    run(command.current_dir(&workspace.root))
+    run(command.current_dir(&workspace.root))?;
+    run(Command::new(workspace.program("release", "cardea")).arg("precompile"))
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::step::{minutes, run, said, step};
 use crate::workspace::{Workspace, cargo};
-use crate::{Outcome, docs, examples, guests, plugins, tidy};
+use crate::{Outcome, docs, examples, guests, instructions, plugins, tidy};
 
 /// What `test` may be told.
 #[derive(clap::Args)]
@@ -51,7 +51,9 @@ pub(crate) fn test(workspace: &Workspace, options: &Options) -> Outcome {
     note(step("clippy", || clippy(workspace)));
     note(step("tests", || cargo_test(workspace, &mut tally)));
     note(step("examples", || examples::check(workspace)));
+    note(step("instructions", || instructions::check(workspace)));
     // The generated page is checked by a test of `cardea-config`.
+    note(step("docs: features", || docs::features(workspace, false)));
     note(step("docs: rustdoc", || docs::rustdoc(workspace)));
     if !options.fast {
         note(step("interop", || interop(workspace, &mut tally)));

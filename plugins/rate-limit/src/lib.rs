@@ -1,19 +1,12 @@
-//! Limits how often calls may be made. Counting is the host's: one `limiter.take` for all limits of a call, all or
-//! nothing.
+//! Limits how often calls may be made and how many may be under way, before anybody hears of them. What is known only from the
+//! reply is counted by `quota`: this stage is asked once a call.
 
-mod key;
-mod limit;
-mod refusal;
-
+use cardea_limits::{Config, Limits};
 use cardea_sdk::prelude::*;
-
-pub use limit::Config;
-use limit::Limit;
-use refusal::{limited, unavailable};
 
 /// The limits in force.
 pub struct RateLimit {
-    limits: Vec<Limit>,
+    limits: Limits,
 }
 
 #[cardea_sdk::plugin]
@@ -21,26 +14,16 @@ impl Plugin for RateLimit {
     type Config = Config;
 
     fn new(config: Config) -> Result<Self, String> {
-        Ok(Self { limits: config.into_limits()? })
+        let limits = Limits::new(config)?;
+        match limits.settles() {
+            Some(at) => {
+                Err(format!("limits[{at}].cost.result-bytes: is known from the reply, which the plugin `quota` sees"))
+            }
+            None => Ok(Self { limits }),
+        }
     }
 
     fn on_call(&self) -> CallVerdict {
-        let method = call::method();
-        let limits: Vec<&Limit> = self.limits.iter().filter(|limit| limit.is_for(&method)).collect();
-        if limits.is_empty() {
-            return CallVerdict::Pass;
-        }
-        let buckets: Vec<_> = limits.iter().map(|limit| limit.bucket(&method)).collect();
-        let taken = match limiter::take(&buckets) {
-            Ok(taken) => taken,
-            Err(error) => return unavailable(&format!("the limiter failed: {error}")).into(),
-        };
-        if taken.allowed {
-            return CallVerdict::Pass;
-        }
-        match limits.get(taken.bucket as usize) {
-            Some(limit) => limited(limit, &taken).into(),
-            None => unavailable("the limiter refused for a bucket that it was not asked for").into(),
-        }
+        self.limits.take()
     }
 }

@@ -1,16 +1,20 @@
 //! The configuration as it was written, and the check that every rule of it can ever do something.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use cardea_sdk::Glob;
 use cardea_sdk::prelude::Deserialize;
 
-use crate::condition::{Condition, ConditionConfig};
-use crate::policy::{Policy, Rights, Rule, WITH_ARGUMENTS};
+use crate::binding::{BindingConfig, Bindings};
+use crate::bits::Bits;
+use crate::policy::Policy;
+use crate::rule::{Effect, Rule, RuleConfig};
 
 /// Methods that keep a session alive and tell what there is, without touching a tool, a prompt or a resource.
 const ALWAYS: [&str; 6] =
     ["initialize", "server/discover", "ping", "logging/setLevel", "notifications/*", "subscriptions/listen"];
+/// Arguments a policy may look at: one hook reads no more than the gateway lets it.
+const MOST_POINTERS: usize = 512;
 
 /// The `config` table of the stage.
 #[derive(Debug, Deserialize)]
@@ -18,7 +22,11 @@ const ALWAYS: [&str; 6] =
 pub struct Config {
     roles: BTreeMap<String, RoleConfig>,
     #[serde(default)]
+    bindings: Vec<BindingConfig>,
+    #[serde(default)]
     always: Option<Vec<Glob>>,
+    #[serde(default)]
+    pub(crate) explain: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -27,19 +35,6 @@ struct RoleConfig {
     inherits: Vec<String>,
     allow: Vec<RuleConfig>,
     deny: Vec<RuleConfig>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct RuleConfig {
-    #[serde(default)]
-    methods: Option<Vec<Glob>>,
-    #[serde(default)]
-    servers: Option<Vec<Glob>>,
-    #[serde(default)]
-    names: Option<Vec<Glob>>,
-    #[serde(default)]
-    arguments: Option<Vec<ConditionConfig>>,
 }
 
 impl Config {
@@ -52,24 +47,32 @@ impl Config {
             Some(always) => always,
             None => ALWAYS.into_iter().map(Glob::new).collect::<Result<_, _>>()?,
         };
-        let mut own = BTreeMap::new();
+        let mut rules = Vec::new();
+        let mut own: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         let mut inherits = BTreeMap::new();
         for (name, role) in self.roles {
-            let rights = Rights { allow: rules(&name, "allow", role.allow)?, deny: rules(&name, "deny", role.deny)? };
-            own.insert(name.clone(), rights);
-            inherits.insert(name, role.inherits);
-        }
-        let mut roles = BTreeMap::new();
-        for name in own.keys() {
-            let mut rights = Rights::default();
-            for role in closure(name, &inherits)? {
-                if let Some(own) = own.get(role) {
-                    rights.extend(own);
+            let from = rules.len();
+            for (effect, list, configs) in [(Effect::Deny, "deny", role.deny), (Effect::Allow, "allow", role.allow)] {
+                for (at, config) in configs.into_iter().enumerate() {
+                    let place = format!("roles.{name}.{list}[{at}]");
+                    let rule = Rule::new(effect, place.clone(), config, &always);
+                    rules.push(rule.map_err(|error| format!("{place}: {error}"))?);
                 }
             }
+            own.insert(name.clone(), (from..rules.len()).collect());
+            inherits.insert(name, role.inherits);
+        }
+        let mut roles = HashMap::new();
+        for (name, own_rules) in &own {
+            let mut rights = Bits::none(rules.len());
+            let reached = closure(name, &inherits)?;
+            reached.iter().filter_map(|role| own.get(*role)).flatten().for_each(|rule| rights.insert(*rule));
+            check_reachable(own_rules, &rules, &rights)?;
             roles.insert(name.clone(), rights);
         }
-        Ok(Policy { roles, always })
+        check_pointers(&rules)?;
+        let bindings = Bindings::new(self.bindings, |role| own.contains_key(role))?;
+        Ok(Policy::new(rules, roles, bindings, always))
     }
 }
 
@@ -105,42 +108,27 @@ fn visit<'a>(
     Ok(())
 }
 
-fn rules(role: &str, list: &str, configs: Vec<RuleConfig>) -> Result<Vec<Rule>, String> {
-    let numbered = configs.into_iter().enumerate();
-    numbered
-        .map(|(at, config)| {
-            let place = format!("roles.{role}.{list}[{at}]");
-            rule(&place, config).map_err(|error| format!("{place}: {error}"))
-        })
-        .collect()
+/// What a role allows itself must not be what it denies itself: `deny` wins, and the `allow` would never do anything. What it
+/// inherits it may well take back.
+fn check_reachable(own: &[usize], rules: &[Rule], rights: &Bits) -> Result<(), String> {
+    for allow in own.iter().map(|rule| &rules[*rule]).filter(|rule| rule.effect == Effect::Allow) {
+        let mut denials = rights.numbers().map(|rule| &rules[rule]).filter(|rule| rule.effect == Effect::Deny);
+        if let Some(deny) = denials.find(|deny| deny.covers(allow)) {
+            return Err(format!("{}: could never allow anything: {} denies all of it", allow.place, deny.place));
+        }
+    }
+    Ok(())
 }
 
-fn rule(place: &str, config: RuleConfig) -> Result<Rule, String> {
-    let RuleConfig { methods, servers, names, arguments } = config;
-    if methods.is_none() && servers.is_none() && names.is_none() && arguments.is_none() {
-        return Err("says nothing; to mean every call, write `methods = [\"*\"]`".to_owned());
-    }
-    let lists = [("methods", &methods), ("servers", &servers), ("names", &names)];
-    for (key, patterns) in lists {
-        if patterns.as_ref().is_some_and(Vec::is_empty) {
-            return Err(format!("{key}: is empty, so nothing could fit; leave it out to fit everything"));
+fn check_pointers(rules: &[Rule]) -> Result<(), String> {
+    let mut pointers: Vec<&str> =
+        rules.iter().flat_map(|rule| &rule.conditions).map(|condition| condition.pointer()).collect();
+    pointers.sort_unstable();
+    pointers.dedup();
+    match pointers.len() {
+        0..=MOST_POINTERS => Ok(()),
+        more => {
+            Err(format!("roles: conditions look at {more} different arguments; at most {MOST_POINTERS} can be read"))
         }
     }
-    let conditions = match arguments {
-        None => Vec::new(),
-        Some(arguments) if arguments.is_empty() => return Err("arguments: is empty; leave it out".to_owned()),
-        Some(arguments) => {
-            for method in methods.iter().flatten() {
-                if !WITH_ARGUMENTS.iter().any(|known| method.matches(known)) {
-                    let method = method.as_str();
-                    return Err(format!("arguments: `{method}` has none; only {} have", WITH_ARGUMENTS.join(" and ")));
-                }
-            }
-            let numbered = arguments.into_iter().enumerate();
-            numbered
-                .map(|(at, condition)| Condition::new(condition).map_err(|error| format!("arguments[{at}]: {error}")))
-                .collect::<Result<_, _>>()?
-        }
-    };
-    Ok(Rule { place: place.to_owned(), methods, servers, names, conditions })
 }

@@ -1,44 +1,32 @@
 //! The one decision: who may call what. `on-call` asks it about a call, `on-list` about the calls an item could get.
 
-use std::collections::BTreeMap;
+use std::cell::OnceCell;
+use std::collections::HashMap;
 
 use cardea_sdk::Glob;
 
-use crate::condition::{Condition, Holds};
+use crate::annotations::Annotations;
+use crate::binding::{Asks, Bindings, Holder};
+use crate::bits::Bits;
+use crate::condition::Holds;
+use crate::index::Index;
+use crate::rule::{Effect, Rule};
 
-/// Methods whose calls carry arguments.
-pub(crate) const WITH_ARGUMENTS: [&str; 2] = ["tools/call", "prompts/get"];
-
-/// Every role's rights, inherited ones included.
+/// Every rule, and how the few that a call is about are found among them.
 #[derive(Debug)]
 pub(crate) struct Policy {
-    pub(crate) roles: BTreeMap<String, Rights>,
-    pub(crate) always: Vec<Glob>,
-}
-
-/// The rules of one role.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Rights {
-    pub(crate) allow: Vec<Rule>,
-    pub(crate) deny: Vec<Rule>,
-}
-
-impl Rights {
-    pub(crate) fn extend(&mut self, other: &Self) {
-        self.allow.extend_from_slice(&other.allow);
-        self.deny.extend_from_slice(&other.deny);
-    }
-}
-
-/// One rule. What is none fits everything.
-#[derive(Debug, Clone)]
-pub(crate) struct Rule {
-    /// Where it stands in the configuration, for the operator.
-    pub(crate) place: String,
-    pub(crate) methods: Option<Vec<Glob>>,
-    pub(crate) servers: Option<Vec<Glob>>,
-    pub(crate) names: Option<Vec<Glob>>,
-    pub(crate) conditions: Vec<Condition>,
+    /// By role and, of one role, those that deny first.
+    rules: Vec<Rule>,
+    denying: Bits,
+    /// The rules of each role, inherited ones included.
+    roles: HashMap<String, Bits>,
+    bindings: Bindings,
+    always: Vec<Glob>,
+    methods: Index,
+    servers: Index,
+    names: Index,
+    tenants: Index,
+    asks: Asks,
 }
 
 /// What is called, but for the arguments.
@@ -60,222 +48,165 @@ pub(crate) enum Name<'a> {
     AnyOf(&'a Glob),
 }
 
-/// What is known of the arguments.
-#[derive(Clone, Copy)]
-pub(crate) enum Arguments<'a> {
-    /// These: reads the JSON text at a pointer into `params`.
-    Given(&'a dyn Fn(&str) -> Option<String>),
-    /// Any that the schema allows: what could be allowed counts as allowed.
-    Any,
+/// What a decision may still have to ask, once it is known which rules matter.
+pub(crate) trait Source {
+    /// JSON texts at pointers into `params`; none of the whole if any arguments could come, which is so in a list: then what
+    /// could be allowed counts as allowed.
+    fn arguments(&self, pointers: &[&str]) -> Option<Vec<Option<String>>>;
+    /// What the server says of the tool.
+    fn annotations(&self) -> Annotations;
+    /// The scopes of the caller's credential; none if it could get any.
+    fn scopes(&self) -> Option<Vec<String>>;
 }
 
 /// What was decided, and by which rule.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Decision<'a> {
-    Allowed,
+    /// By the `allow` rule at this place.
+    Allowed(&'a str),
     /// By the `deny` rule at this place.
     Denied(&'a str),
+    /// The `allow` rule at this place would, with all of these scopes.
+    Scopes(&'a str, &'a [String]),
     /// No `allow` rule fits.
     NotAllowed,
 }
 
 impl Policy {
+    /// The policy of these rules. Each role has the numbers of its own.
+    pub(crate) fn new(rules: Vec<Rule>, roles: HashMap<String, Bits>, bindings: Bindings, always: Vec<Glob>) -> Self {
+        let mut denying = Bits::none(rules.len());
+        rules.iter().enumerate().filter(|(_, rule)| rule.effect == Effect::Deny).for_each(|(at, _)| denying.insert(at));
+        let tenant = bindings.asks().tenant || rules.iter().any(|rule| rule.tenants.is_some());
+        Self {
+            denying,
+            methods: Index::new(rules.iter().map(|rule| rule.methods.as_deref())),
+            servers: Index::new(rules.iter().map(|rule| rule.servers.as_deref())),
+            names: Index::new(rules.iter().map(|rule| rule.names.as_deref())),
+            tenants: Index::new(rules.iter().map(|rule| rule.tenants.as_deref())),
+            asks: Asks { tenant, ..bindings.asks() },
+            rules,
+            roles,
+            bindings,
+            always,
+        }
+    }
+
+    /// What a holder must tell for decisions to be right.
+    pub(crate) fn asks(&self) -> Asks {
+        self.asks
+    }
+
     /// True for methods that need no rule.
     pub(crate) fn is_always_allowed(&self, method: &str) -> bool {
         self.always.iter().any(|pattern| pattern.matches(method))
     }
 
-    /// Decides for a subject with these roles. `deny` beats `allow`; what no rule allows is not allowed.
-    pub(crate) fn decide(&self, roles: &[String], target: Target<'_>, arguments: Arguments<'_>) -> Decision<'_> {
-        let rights = || roles.iter().filter_map(|role| self.roles.get(role));
-        if let Some(rule) = rights().flat_map(|rights| &rights.deny).find(|rule| rule.denies(target, arguments)) {
+    /// The rules that hold for somebody, whatever is called.
+    pub(crate) fn rights_of(&self, holder: Holder<'_>) -> Bits {
+        let mut rights = Bits::none(self.rules.len());
+        let own = holder.roles.iter().map(String::as_str);
+        own.chain(self.bindings.roles_of(holder)).filter_map(|role| self.roles.get(role)).for_each(|of| rights.add(of));
+        rights.keep(&self.tenants.fitting(holder.tenant));
+        rights
+    }
+
+    /// Decides for somebody with these rights. `deny` beats `allow`; what no rule allows is not allowed.
+    pub(crate) fn decide(&self, rights: &Bits, target: Target<'_>, source: &dyn Source) -> Decision<'_> {
+        let mut fitting = rights.clone();
+        fitting.keep(&self.methods.fitting(target.method));
+        fitting.keep(&self.servers.fitting(target.server));
+        match target.name {
+            Name::None => fitting.keep(self.names.unsaid()),
+            Name::Exact(name) => fitting.keep(&self.names.fitting(name)),
+            Name::AnyOf(_) => {}
+        }
+        let numbers = fitting.numbers().filter(|rule| self.rules[*rule].is_for(target.name));
+        let (denials, allowances): (Vec<usize>, Vec<usize>) = numbers.partition(|rule| self.denying.contains(*rule));
+        let [denials, allowances] =
+            [denials, allowances].map(|numbers| numbers.into_iter().map(|rule| &self.rules[rule]).collect::<Vec<_>>());
+        let facts = Facts::new(source, denials.iter().chain(&allowances).copied());
+        if let Some(rule) = denials.into_iter().find(|rule| facts.fits(rule)) {
             return Decision::Denied(&rule.place);
         }
-        if rights().flat_map(|rights| &rights.allow).any(|rule| rule.allows(target, arguments)) {
-            return Decision::Allowed;
+        let fitting: Vec<&Rule> = allowances.into_iter().filter(|rule| facts.fits(rule)).collect();
+        if let Some(rule) = fitting.iter().find(|rule| facts.has_scopes(rule)) {
+            return Decision::Allowed(&rule.place);
         }
-        Decision::NotAllowed
+        // The least that helps is asked for.
+        match fitting.into_iter().min_by_key(|rule| facts.missing_scopes(rule)) {
+            Some(rule) => Decision::Scopes(&rule.place, &rule.scopes),
+            None => Decision::NotAllowed,
+        }
     }
 }
 
 impl Rule {
-    fn allows(&self, target: Target<'_>, arguments: Arguments<'_>) -> bool {
-        let named = match (&self.names, target.name) {
-            (None, _) => true,
-            (Some(_), Name::None) => false,
-            (Some(names), Name::Exact(name)) => names.iter().any(|pattern| pattern.matches(name)),
-            (Some(names), Name::AnyOf(template)) => names.iter().any(|pattern| pattern.overlaps(template)),
-        };
-        named
-            && self.speaks_of(target)
-            && match arguments {
-                Arguments::Any => true,
-                Arguments::Given(argument) => {
-                    self.conditions.iter().all(|condition| condition.holds(argument) == Holds::Yes)
-                }
-            }
+    /// True if its names fit: a template, for `allow` if one of its URIs does, for `deny` if all of them do.
+    fn is_for(&self, name: Name<'_>) -> bool {
+        let (Name::AnyOf(template), Some(names)) = (name, &self.names) else { return true };
+        names.iter().any(|pattern| match self.effect {
+            Effect::Allow => pattern.overlaps(template),
+            Effect::Deny => pattern.covers(template),
+        })
+    }
+}
+
+/// What was asked of a source, once for all rules that matter.
+struct Facts<'a> {
+    source: &'a dyn Source,
+    pointers: Vec<&'a str>,
+    arguments: OnceCell<Option<Vec<Option<String>>>>,
+    annotations: OnceCell<Annotations>,
+    scopes: OnceCell<Option<Vec<String>>>,
+}
+
+impl<'a> Facts<'a> {
+    fn new(source: &'a dyn Source, rules: impl Iterator<Item = &'a Rule>) -> Self {
+        let mut pointers: Vec<&str> =
+            rules.flat_map(|rule| &rule.conditions).map(|condition| condition.pointer()).collect();
+        pointers.sort_unstable();
+        pointers.dedup();
+        Self { source, pointers, arguments: OnceCell::new(), annotations: OnceCell::new(), scopes: OnceCell::new() }
     }
 
-    fn denies(&self, target: Target<'_>, arguments: Arguments<'_>) -> bool {
-        let named = match (&self.names, target.name) {
-            (None, _) => true,
-            (Some(_), Name::None) => false,
-            (Some(names), Name::Exact(name)) => names.iter().any(|pattern| pattern.matches(name)),
-            (Some(names), Name::AnyOf(template)) => names.iter().any(|pattern| pattern.covers(template)),
-        };
-        named
-            && self.speaks_of(target)
-            && match arguments {
-                Arguments::Any => self.conditions.is_empty(),
-                Arguments::Given(argument) => {
-                    self.conditions.iter().all(|condition| condition.holds(argument) != Holds::No)
-                }
-            }
+    /// True if a rule that is for this target fits it, scopes aside.
+    fn fits(&self, rule: &Rule) -> bool {
+        let annotations = || *self.annotations.get_or_init(|| self.source.annotations());
+        (rule.annotations.is_empty() || rule.annotations.fit(annotations())) && self.meets_conditions(rule)
     }
 
-    /// True if method and server fit. A rule with conditions speaks of methods with arguments only.
-    fn speaks_of(&self, target: Target<'_>) -> bool {
-        let fits = |patterns: &Option<Vec<Glob>>, text: &str| {
-            patterns.as_ref().is_none_or(|patterns| patterns.iter().any(|pattern| pattern.matches(text)))
-        };
-        fits(&self.methods, target.method)
-            && fits(&self.servers, target.server)
-            && (self.conditions.is_empty() || WITH_ARGUMENTS.contains(&target.method))
+    fn meets_conditions(&self, rule: &Rule) -> bool {
+        if rule.conditions.is_empty() {
+            return true;
+        }
+        let given = self.arguments.get_or_init(|| self.source.arguments(&self.pointers));
+        let Some(given) = given else { return rule.effect == Effect::Allow };
+        rule.conditions.iter().all(|condition| {
+            let at = self.pointers.binary_search(&condition.pointer()).ok();
+            let json = at.and_then(|at| given.get(at)?.as_deref());
+            match (rule.effect, condition.holds(json)) {
+                (_, Holds::Yes) => true,
+                (effect, Holds::Unclear) => effect == Effect::Deny,
+                (_, Holds::No) => false,
+            }
+        })
+    }
+
+    fn has_scopes(&self, rule: &Rule) -> bool {
+        self.missing_scopes(rule) == 0
+    }
+
+    fn missing_scopes(&self, rule: &Rule) -> usize {
+        if rule.scopes.is_empty() {
+            return 0;
+        }
+        match self.scopes.get_or_init(|| self.source.scopes()) {
+            None => 0,
+            Some(held) => rule.scopes.iter().filter(|scope| !held.contains(scope)).count(),
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-    use proptest::prelude::*;
-    use serde_json::{Value, json};
-
-    use super::*;
-    use crate::Config;
-    use crate::target::template_glob;
-
-    fn policy(roles: &Value) -> Policy {
-        serde_json::from_value::<Config>(json!({ "roles": roles })).unwrap().into_policy().unwrap()
-    }
-
-    fn patterns() -> impl Strategy<Value = Value> {
-        prop::collection::vec("[ab*?]{1,3}", 1..3).prop_map(|patterns| json!(patterns))
-    }
-
-    fn condition() -> impl Strategy<Value = Value> {
-        let pointer = prop::sample::select(vec!["/x", "/y"]);
-        let test = prop::sample::select(vec![
-            json!({"equals": 1}),
-            json!({"glob": "a*"}),
-            json!({"exists": true}),
-            json!({"absent": true}),
-        ]);
-        (pointer, test).prop_map(|(pointer, mut test)| {
-            test["pointer"] = pointer.into();
-            test
-        })
-    }
-
-    /// A rule that always says something, with or without conditions.
-    fn rule() -> impl Strategy<Value = Value> {
-        let conditions = prop::collection::vec(condition(), 0..3);
-        (patterns(), prop::option::of(patterns()), conditions).prop_map(|(names, servers, conditions)| {
-            let mut rule = json!({ "names": names });
-            if let Some(servers) = servers {
-                rule["servers"] = servers;
-            }
-            if !conditions.is_empty() {
-                rule["arguments"] = json!(conditions);
-            }
-            rule
-        })
-    }
-
-    fn rules() -> impl Strategy<Value = Value> {
-        prop::collection::vec(rule(), 0..4).prop_map(|rules| json!(rules))
-    }
-
-    fn arguments() -> impl Strategy<Value = Value> {
-        let value = prop::sample::select(vec![json!(1), json!(1.0), json!("a"), json!("b"), json!(null), json!([1])]);
-        prop::collection::btree_map(prop::sample::select(vec!["x", "y", "z"]), value, 0..4)
-            .prop_map(|members| json!({ "arguments": members }))
-    }
-
-    fn target<'a>(server: &'a str, name: Name<'a>) -> Target<'a> {
-        Target { method: "tools/call", server, name }
-    }
-
-    proptest! {
-        #[test]
-        fn what_may_be_called_is_shown(
-            allow in rules(),
-            deny in rules(),
-            given in arguments(),
-            server in "[ab]{1,2}",
-            name in "[ab]{1,3}",
-        ) {
-            let policy = policy(&json!({ "r": { "allow": allow, "deny": deny } }));
-            let roles = ["r".to_owned()];
-            let read = |pointer: &str| given.pointer(pointer).map(Value::to_string);
-            let called = policy.decide(&roles, target(&server, Name::Exact(&name)), Arguments::Given(&read));
-            let shown = policy.decide(&roles, target(&server, Name::Exact(&name)), Arguments::Any);
-            prop_assert!(called != Decision::Allowed || shown == Decision::Allowed);
-        }
-
-        #[test]
-        fn what_is_shown_without_conditions_may_be_called(
-            allow in rules(),
-            deny in rules(),
-            given in arguments(),
-            name in "[ab]{1,3}",
-        ) {
-            let bare = |rules: &Value| {
-                let rules = rules.as_array().unwrap().iter();
-                Value::from_iter(rules.filter(|rule| rule.get("arguments").is_none()).cloned())
-            };
-            let policy = policy(&json!({ "r": { "allow": bare(&allow), "deny": bare(&deny) } }));
-            let roles = ["r".to_owned()];
-            let read = |pointer: &str| given.pointer(pointer).map(Value::to_string);
-            let at = target("a", Name::Exact(&name));
-            let called = policy.decide(&roles, at, Arguments::Given(&read));
-            prop_assert_eq!(called, policy.decide(&roles, at, Arguments::Any));
-        }
-
-        #[test]
-        fn a_deny_rule_or_a_lost_role_never_widens(
-            allow in rules(),
-            deny in rules(),
-            given in arguments(),
-            name in "[ab]{1,3}",
-        ) {
-            let read = |pointer: &str| given.pointer(pointer).map(Value::to_string);
-            let decide = |roles: Value, names: &[&str]| {
-                let roles_of_subject: Vec<String> = names.iter().map(ToString::to_string).collect();
-                let at = target("a", Name::Exact(&name));
-                policy(&roles).decide(&roles_of_subject, at, Arguments::Given(&read)) == Decision::Allowed
-            };
-            let narrow = decide(json!({ "r": { "allow": allow, "deny": deny } }), &["r"]);
-            let wide = decide(json!({ "r": { "allow": allow } }), &["r"]);
-            prop_assert!(!narrow || wide);
-            let without = decide(json!({ "r": { "allow": allow } }), &["other"]);
-            prop_assert!(!without);
-        }
-
-        #[test]
-        fn a_template_is_shown_if_one_of_its_uris_may_be_read(
-            allow in rules(),
-            deny in rules(),
-            before in "[ab]{0,2}",
-            value in "[ab]{0,3}",
-            after in "[ab]{0,2}",
-        ) {
-            let policy = policy(&json!({ "r": { "allow": allow, "deny": deny } }));
-            let roles = ["r".to_owned()];
-            let (uri, template) = (format!("{before}{value}{after}"), template_glob(&format!("{before}{{x}}{after}")));
-            let read = policy.decide(&roles, target("a", Name::Exact(&uri)), Arguments::Any);
-            let shown = policy.decide(&roles, target("a", Name::AnyOf(&template)), Arguments::Any);
-            prop_assert!(read != Decision::Allowed || shown == Decision::Allowed);
-        }
-    }
-}
+mod tests;

@@ -5,12 +5,38 @@ use cardea_sdk::{Glob, ItemKind};
 /// Methods that list. They pass: their items are judged one by one.
 pub(crate) const LISTS: [&str; 4] = ["tools/list", "prompts/list", "resources/list", "resources/templates/list"];
 
+/// Methods whose calls carry arguments; only the first is about tools.
+pub(crate) const WITH_ARGUMENTS: [&str; 2] = ["tools/call", "prompts/get"];
+
+/// Methods whose calls name nothing.
+pub(crate) const NAMELESS: [&str; 10] = [
+    "tools/list",
+    "prompts/list",
+    "resources/list",
+    "resources/templates/list",
+    "initialize",
+    "server/discover",
+    "ping",
+    "logging/setLevel",
+    "completion/complete",
+    "subscriptions/listen",
+];
+
 /// The method that calls an item.
 pub(crate) fn call_method(kind: ItemKind) -> &'static str {
     match kind {
         ItemKind::Tool => "tools/call",
         ItemKind::Prompt => "prompts/get",
         ItemKind::Resource | ItemKind::ResourceTemplate => "resources/read",
+    }
+}
+
+/// What a method calls.
+pub(crate) fn item_kind(method: &str) -> ItemKind {
+    match method {
+        "prompts/get" => ItemKind::Prompt,
+        "resources/read" => ItemKind::Resource,
+        _ => ItemKind::Tool,
     }
 }
 

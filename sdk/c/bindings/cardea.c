@@ -246,6 +246,9 @@ extern void __wasm_import_cardea_plugin_journal_note(uint8_t *, size_t, uint8_t 
 __attribute__((__import_module__("cardea:plugin/jose@0.1.0"), __import_name__("verify")))
 extern void __wasm_import_cardea_plugin_jose_verify(uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
 
+__attribute__((__import_module__("cardea:plugin/jose@0.1.0"), __import_name__("verify-proof")))
+extern void __wasm_import_cardea_plugin_jose_verify_proof(uint8_t *, size_t, uint8_t *);
+
 // Imported Functions from `cardea:plugin/invoke@0.1.0`
 
 __attribute__((__import_module__("cardea:plugin/invoke@0.1.0"), __import_name__("call")))
@@ -1122,9 +1125,23 @@ void cardea_plugin_jose_token_error_free(cardea_plugin_jose_token_error_t *ptr) 
   }
 }
 
+void cardea_plugin_jose_proof_free(cardea_plugin_jose_proof_t *ptr) {
+  cardea_string_free(&ptr->claims_json);
+  cardea_string_free(&ptr->thumbprint);
+  cardea_option_string_free(&ptr->ext_json);
+}
+
 void cardea_plugin_jose_result_string_token_error_free(cardea_plugin_jose_result_string_token_error_t *ptr) {
   if (!ptr->is_err) {
     cardea_string_free(&ptr->val.ok);
+  } else {
+    cardea_plugin_jose_token_error_free(&ptr->val.err);
+  }
+}
+
+void cardea_plugin_jose_result_proof_token_error_free(cardea_plugin_jose_result_proof_token_error_t *ptr) {
+  if (!ptr->is_err) {
+    cardea_plugin_jose_proof_free(&ptr->val.ok);
   } else {
     cardea_plugin_jose_token_error_free(&ptr->val.err);
   }
@@ -3296,6 +3313,67 @@ bool cardea_plugin_jose_verify(cardea_string_t *token, cardea_string_t *issuer, 
     case 0: {
       result.is_err = false;
       result.val.ok = (cardea_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      cardea_plugin_jose_token_error_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          variant.val.malformed = (cardea_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 1: {
+          variant.val.rejected = (cardea_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 2: {
+          variant.val.unavailable = (cardea_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool cardea_plugin_jose_verify_proof(cardea_string_t *proof, cardea_plugin_jose_proof_t *ret, cardea_plugin_jose_token_error_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(8*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_cardea_plugin_jose_verify_proof((uint8_t *) (*proof).ptr, (*proof).len, ptr);
+  cardea_plugin_jose_result_proof_token_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      cardea_option_string_t option;
+      switch ((int32_t) *((uint8_t*) (ptr + (5*sizeof(void*))))) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = (cardea_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (6*sizeof(void*))))), (*((size_t*) (ptr + (7*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.ok = (cardea_plugin_jose_proof_t) {
+        (cardea_string_t) (cardea_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) },
+        (cardea_string_t) (cardea_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (3*sizeof(void*))))), (*((size_t*) (ptr + (4*sizeof(void*))))) },
+        (cardea_option_string_t) option,
+      };
       break;
     }
     case 1: {

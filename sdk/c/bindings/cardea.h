@@ -563,7 +563,7 @@ typedef struct {
   } val;
 } cardea_plugin_journal_result_void_host_error_t;
 
-// Why a token is not good.
+// Why a token is not good. The texts are for the operator and repeat nothing of the token.
 typedef struct cardea_plugin_jose_token_error_t {
   uint8_t tag;
   union {
@@ -580,6 +580,17 @@ typedef struct cardea_plugin_jose_token_error_t {
 // The issuer's keys cannot be had. Refuse with `unavailable`, never let pass.
 #define CARDEA_PLUGIN_JOSE_TOKEN_ERROR_UNAVAILABLE 2
 
+// What a proof of possession proves.
+typedef struct cardea_plugin_jose_proof_t {
+  // The proof's claims as a JSON object. Which request and which token it is for, how old it may be and whether it was
+  // seen before, is the plugin's to judge.
+  cardea_string_t   claims_json;
+  // RFC 7638 thumbprint (SHA-256, base64url) of the key its sender holds.
+  cardea_string_t   thumbprint;
+  // JSON object for later versions of this interface.
+  cardea_option_string_t   ext_json;
+} cardea_plugin_jose_proof_t;
+
 typedef struct {
   bool is_err;
   union {
@@ -587,6 +598,14 @@ typedef struct {
     cardea_plugin_jose_token_error_t err;
   } val;
 } cardea_plugin_jose_result_string_token_error_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    cardea_plugin_jose_proof_t ok;
+    cardea_plugin_jose_token_error_t err;
+  } val;
+} cardea_plugin_jose_result_proof_token_error_t;
 
 typedef cardea_plugin_types_host_error_t cardea_plugin_invoke_host_error_t;
 
@@ -825,11 +844,12 @@ extern bool cardea_plugin_scratch_get(cardea_string_t *plugin, cardea_string_t *
 extern bool cardea_plugin_scratch_put(cardea_string_t *key, cardea_list_u8_t *value, cardea_plugin_scratch_host_error_t *err);
 
 // Imported Functions from `cardea:plugin/obligation@0.1.0`
-// Adds a condition. Needs the role `rights`.
+// Adds a condition; it counts if the hook passes the call. Needs the role `rights`, in `on-call`. A kind is at most 64 of
+// `a-z`, `0-9` and `-`, its parameters are at most 16 KiB, and a call has at most 32 conditions.
 extern bool cardea_plugin_obligation_add(cardea_string_t *kind, cardea_string_t *json, uint32_t *ret, cardea_plugin_obligation_host_error_t *err);
 // The conditions that are still open.
 extern void cardea_plugin_obligation_pending(cardea_plugin_obligation_list_duty_t *ret);
-// Marks one as done.
+// Marks one that an earlier hook set as done, in `on-call` or `on-reply`; it counts if the hook returns.
 extern bool cardea_plugin_obligation_fulfil(uint32_t id, cardea_plugin_obligation_host_error_t *err);
 
 // Imported Functions from `cardea:plugin/config@0.1.0`
@@ -896,8 +916,11 @@ extern bool cardea_plugin_journal_include(cardea_plugin_journal_document_t docum
 extern bool cardea_plugin_journal_note(cardea_string_t *key, cardea_string_t *json, cardea_plugin_journal_host_error_t *err);
 
 // Imported Functions from `cardea:plugin/jose@0.1.0`
-// Verifies a token of an issuer that the manifest configures, and returns its claims as a JSON object.
+// Verifies a token of an issuer that the manifest configures, and returns its claims as a JSON object. It has that issuer,
+// some audience, a type the issuer may use, and holds now; whether the audience is the right one is the plugin's to judge.
 extern bool cardea_plugin_jose_verify(cardea_string_t *token, cardea_string_t *issuer, cardea_string_t *ret, cardea_plugin_jose_token_error_t *err);
+// Verifies a DPoP proof (RFC 9449) with the public key in its own header. Never `unavailable`.
+extern bool cardea_plugin_jose_verify_proof(cardea_string_t *proof, cardea_plugin_jose_proof_t *ret, cardea_plugin_jose_token_error_t *err);
 
 // Imported Functions from `cardea:plugin/invoke@0.1.0`
 // Calls a method and returns the result, or the JSON-RPC error, as JSON text.
@@ -1045,7 +1068,11 @@ void cardea_plugin_journal_result_void_host_error_free(cardea_plugin_journal_res
 
 void cardea_plugin_jose_token_error_free(cardea_plugin_jose_token_error_t *ptr);
 
+void cardea_plugin_jose_proof_free(cardea_plugin_jose_proof_t *ptr);
+
 void cardea_plugin_jose_result_string_token_error_free(cardea_plugin_jose_result_string_token_error_t *ptr);
+
+void cardea_plugin_jose_result_proof_token_error_free(cardea_plugin_jose_result_proof_token_error_t *ptr);
 
 void cardea_plugin_invoke_host_error_free(cardea_plugin_invoke_host_error_t *ptr);
 

@@ -57,6 +57,22 @@ impl Glob {
         &self.text
     }
 
+    /// The one name this pattern stands for, if it is one alone.
+    pub fn as_literal(&self) -> Option<String> {
+        self.tokens.iter().map(|token| token.character()).collect()
+    }
+
+    /// The text that every name it stands for begins with.
+    pub fn literal_start(&self) -> String {
+        self.tokens.iter().map_while(|token| token.character()).collect()
+    }
+
+    /// The text that every name it stands for ends in.
+    pub fn literal_end(&self) -> String {
+        let plain = self.tokens.iter().rev().take_while(|token| token.character().is_some()).count();
+        self.tokens[self.tokens.len() - plain..].iter().filter_map(|token| token.character()).collect()
+    }
+
     /// True if the pattern stands for the whole of `name`.
     pub fn matches(&self, name: &str) -> bool {
         self.consumes(name.chars().map(Token::Exactly))
@@ -122,6 +138,13 @@ impl Glob {
 }
 
 impl Token {
+    fn character(self) -> Option<char> {
+        match self {
+            Self::Exactly(character) => Some(character),
+            Self::Run | Self::One => None,
+        }
+    }
+
     /// True if whatever `other` stands for is one character that this token stands for. Runs are taken by runs alone.
     fn accepts(self, other: Self) -> bool {
         match (self, other) {
@@ -172,6 +195,18 @@ mod tests {
         assert!(!matches("v?", "v"));
         assert!(!matches(r"a\*", "ab"));
         assert!(!matches("Read", "read"));
+    }
+
+    #[test]
+    fn patterns_have_plain_ends() {
+        let ends = |pattern: &str| {
+            let glob = Glob::new(pattern).unwrap();
+            (glob.as_literal(), glob.literal_start(), glob.literal_end())
+        };
+        let texts = |start: &str, end: &str| (None, start.to_owned(), end.to_owned());
+        assert_eq!(ends(r"a\*"), (Some("a*".to_owned()), "a*".to_owned(), "a*".to_owned()));
+        assert_eq!(ends("ab*c?d"), texts("ab", "d"));
+        assert_eq!(ends("*"), texts("", ""));
     }
 
     #[test]

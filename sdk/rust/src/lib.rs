@@ -77,11 +77,11 @@ pub use host::{
 /// What nearly every plugin names.
 pub mod prelude {
     pub use crate::{
-        CallVerdict, Candidate, Choice, Entry, Finding, Glob, HostError, Item, ItemHints, ItemKind, Plugin, Refusal,
-        RefusalForm, RefusalKind, ReplyVerdict, Subject,
+        CallVerdict, Candidate, Choice, Entry, Finding, Glob, HostError, Item, ItemHints, ItemKind, MessageKind,
+        MessageVerdict, Plugin, Refusal, RefusalForm, RefusalKind, ReplyVerdict, Subject,
     };
     pub use crate::{
-        call, catalog, clock, config, credential, journal, kv, limiter, log, metric, obligation, reply, scratch,
+        call, catalog, clock, config, credential, jose, journal, kv, limiter, log, metric, obligation, reply, scratch,
         subject,
     };
     pub use serde::Deserialize;

@@ -284,7 +284,7 @@ static const char *fulfil(void *verdict) {
     put(&out, "{\"pending\":[");
     for (size_t i = 0; i < duties.len && !failed; i++) {
         host_error error;
-        if (equals(duties.ptr[i].kind, "mask") && !cardea_plugin_obligation_fulfil(duties.ptr[i].id, &error))
+        if (equals(duties.ptr[i].kind, "stamp") && !cardea_plugin_obligation_fulfil(duties.ptr[i].id, &error))
             failed = name_of(error);
         put(&out, i ? ",[" : "[");
         quote(&out, copied(duties.ptr[i].kind));

@@ -185,7 +185,7 @@ const deeds = {
     },
     fulfil() {
         const pending = obligation.pending();
-        for (const { id, kind } of pending) if (kind === "mask") obligation.fulfil(id);
+        for (const { id, kind } of pending) if (kind === "stamp") obligation.fulfil(id);
         return answer(
             object({ pending: list(pending, (duty) => list([quoted(duty.kind), raw(duty.json)])) }),
         );

@@ -27,8 +27,8 @@ impl Connection {
         Ok(Self { url: url.clone(), sender })
     }
 
-    /// Makes one call and checks that the answer is its own.
-    pub(crate) async fn call(&mut self, question: Question) -> Outcome {
+    /// Makes one call and checks that the answer is its own, which comes back.
+    pub(crate) async fn call(&mut self, question: Question) -> Outcome<Bytes> {
         self.sender.ready().await?;
         let answer = self.sender.send_request(question.request(&self.url)?).await?;
         let status = answer.status();
@@ -37,7 +37,7 @@ impl Connection {
         if status != StatusCode::OK || !text.contains(&question.nonce) {
             return Err(format!("{} answered {status}: {text}", self.url).into());
         }
-        Ok(())
+        Ok(body)
     }
 }
 

@@ -9,6 +9,7 @@ mod proxy;
 mod question;
 mod serve;
 mod summary;
+mod swaps;
 mod throughput;
 
 use std::process::ExitCode;
@@ -61,6 +62,8 @@ enum Part {
         #[arg(long, default_value_t = 3.0)]
         seconds: f64,
     },
+    /// Lets a gateway swap generations while many connections call.
+    Swaps(swaps::Options),
     /// Opens connections, makes one call on each, and holds them until standard input ends.
     Idle {
         /// Where to call.
@@ -87,6 +90,7 @@ async fn run(part: Part) -> Outcome {
     match part {
         Part::Echo => echo::echo().await,
         Part::Proxy { to } => proxy::proxy(to).await,
+        Part::Swaps(options) => swaps::swaps(&options).await,
         Part::Latency { url, requests, warmup } => latency::latency(&url, requests, warmup).await,
         Part::Throughput { url, connections, seconds } => throughput::throughput(&url, connections, seconds).await,
         Part::Idle { url, connections } => idle::idle(&url, connections).await,

@@ -24,20 +24,38 @@ pub(crate) struct Step {
 /// What a section asks for. Texts are as they were written: names in them are filled in when the step is taken.
 #[derive(Debug)]
 pub(crate) enum Action {
+    /// Nothing: it is for the page of features.
+    Proves,
     Environment(Vec<(String, String)>),
-    File { name: String, content: Content },
-    FakeServer { name: String, arguments: Vec<String> },
+    File {
+        name: String,
+        content: Content,
+    },
+    FakeServer {
+        name: String,
+        arguments: Vec<String>,
+    },
     Manifest(String),
     Cardea(Vec<String>),
     Exit(i32),
-    Output { stream: Stream, lines: Vec<String> },
+    Output {
+        stream: Stream,
+        lines: Vec<String>,
+    },
     Send(Message),
     Begin(Message),
     End,
     HangUp,
-    Session { target: String, version: String, headers: Vec<(String, String)> },
+    Session {
+        target: String,
+        version: String,
+        headers: Vec<(String, String)>,
+    },
     Expect(Expected),
-    AwaitFile { name: String, lines: Vec<String> },
+    AwaitFile {
+        name: String,
+        lines: Vec<String>,
+    },
     Stop,
     Journal(String),
     Log(Vec<String>),
@@ -161,6 +179,7 @@ fn action(section: &Section<'_>) -> Result<Action, String> {
     let words: Vec<&str> = section.title.split_whitespace().collect();
     let body = || section.body.clone();
     Ok(match words.as_slice() {
+        ["proves"] => Action::Proves,
         ["env"] => Action::Environment(variables(&section.body)?),
         ["file", name] => Action::File { name: (*name).to_owned(), content: Content::Text(body()) },
         ["file", name, "hex"] => {

@@ -76,14 +76,23 @@ impl Gateway {
         self.log.find("the end of a reload", seen, reloaded).await
     }
 
+    /// Its process.
+    pub fn process(&self) -> Outcome<Pid> {
+        let pid = self.child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
+        pid.ok_or_else(|| "the gateway has ended by itself".to_owned())
+    }
+
+    /// Kills it as `kill -9` does, in the middle of whatever it does.
+    pub async fn kill(mut self) -> Outcome<()> {
+        self.child.kill().await.map_err(|error| format!("cannot kill the gateway: {error}"))
+    }
+
     /// Tells it to stop, and does not wait. Once: it would take a second signal for impatience.
     pub fn terminate(&mut self) -> Outcome<()> {
         if std::mem::replace(&mut self.told, true) {
             return Ok(());
         }
-        let pid = self.child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
-        let pid = pid.ok_or("the gateway has ended by itself")?;
-        kill_process(pid, Signal::TERM).map_err(|error| format!("cannot signal the gateway: {error}"))
+        kill_process(self.process()?, Signal::TERM).map_err(|error| format!("cannot signal the gateway: {error}"))
     }
 
     /// Tells it to stop if it was not told, waits until it has ended, and makes sure that it ended well and left nothing
@@ -131,7 +140,7 @@ pub(crate) fn complete(manifest: &str) -> Outcome<String> {
 }
 
 /// Compiled plugins are kept beside all data directories: they are the same in each, and take a second each to make.
-pub(crate) fn keep_code(programs: &Programs, folder: &Path) -> Outcome<()> {
+pub fn keep_code(programs: &Programs, folder: &Path) -> Outcome<()> {
     use std::os::unix::fs::{DirBuilderExt, symlink};
     let data = folder.join(".cardea");
     let place = data.join("code");
@@ -156,7 +165,8 @@ fn serving(line: &str) -> Option<(SocketAddr, Option<SocketAddr>)> {
 fn reloaded(line: &str) -> Option<String> {
     let line: Value = serde_json::from_str(line).ok()?;
     let message = line.get("message")?.as_str()?;
-    let is_end = message == "generation published" || message.starts_with("reload refused");
+    let ends = ["generation published", "nothing changed", "reload refused"];
+    let is_end = ends.iter().any(|end| message.starts_with(end));
     is_end.then(|| message.to_owned())
 }
 

@@ -13,7 +13,7 @@ mod suite;
 mod variables;
 
 pub use case::{Case, Mistake};
-pub use gateway::Gateway;
+pub use gateway::{Gateway, keep_code};
 pub use http::{Connection, Reply, Request};
 pub use lines::Lines;
 pub use programs::Programs;

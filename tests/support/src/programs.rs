@@ -36,6 +36,11 @@ impl Programs {
         self.built("plugins").join(format!("{name}.wasm"))
     }
 
+    /// The component of a plugin that is for tests only, where `cargo xtask plugins` puts those written in Rust.
+    pub fn guest(&self, name: &str) -> PathBuf {
+        self.guests().join(format!("{name}.wasm"))
+    }
+
     /// The components that are plugins for tests only; `cargo xtask plugins` builds those written in Rust.
     pub(crate) fn guests(&self) -> PathBuf {
         self.built("guests")

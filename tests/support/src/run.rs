@@ -82,6 +82,7 @@ impl<'p> Scene<'p> {
 
     async fn step(&mut self, action: &Action) -> Outcome<()> {
         match action {
+            Action::Proves => {}
             Action::Environment(variables) => self.environment.extend(variables.iter().cloned()),
             Action::File { name, content: Content::Text(text) } => {
                 self.place.write(name, self.variables.fill(text)?.as_bytes())?;
@@ -261,7 +262,7 @@ impl<'p> Scene<'p> {
     async fn journal(&mut self, records: &str) -> Outcome<()> {
         self.stop().await?;
         let expected = judge::documents(&self.variables.fill(records)?)?;
-        let text = self.place.read(".cardea/journal/journal.jsonl").unwrap_or_default();
+        let text = self.place.read(".cardea/journal/00000000000000000000.jsonl").unwrap_or_default();
         let written: Vec<Value> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
         let found = differences(&expected.into(), &written.into(), Strictness::Subset, &mut self.variables);
         if found.is_empty() {

@@ -13,6 +13,8 @@ use bytes::Bytes;
 use cardea_chain::*;
 use cardea_message::{Message, Method, Response, Version};
 use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt};
+use tokio::sync::mpsc;
 
 pub type Diary = Arc<Mutex<Vec<String>>>;
 
@@ -154,13 +156,54 @@ impl Directory for FakeDirectory {
     }
 }
 
+/// What a server says, in the order in which it says it.
+pub type Said = mpsc::UnboundedReceiver<Result<Event, Fault>>;
+
+/// A server that says what a test says, to whoever opens an exchange first.
+pub struct Speaker(Mutex<Option<Said>>);
+
+impl Upstream for Speaker {
+    fn open<'a>(&'a self, _call: &'a Arc<Call>) -> BoxFuture<'a, Result<Exchange, Fault>> {
+        let said = self.0.lock().unwrap().take().unwrap();
+        let events = futures_util::stream::unfold(said, |mut said| async { Some((said.recv().await?, said)) });
+        std::future::ready(Ok(Exchange::Open(events.boxed()))).boxed()
+    }
+    fn health(&self) -> Health {
+        Health::Unknown
+    }
+}
+
+/// A directory that knows only a speaker.
+pub struct Only(Arc<Speaker>);
+
+impl Only {
+    pub fn says(said: Said) -> Self {
+        Self(Arc::new(Speaker(Mutex::new(Some(said)))))
+    }
+}
+
+impl Directory for Only {
+    fn resolve<'a>(&'a self, _call: &'a Arc<Call>) -> BoxFuture<'a, Result<Target, Fault>> {
+        let upstream: Arc<dyn Upstream> = Arc::<Speaker>::clone(&self.0);
+        let endpoints = Arc::from([Endpoint { facts: Candidate::new("files", "files"), upstream }]);
+        let target = Target { server: None, native_name: None, params: None, endpoints, call_timeout: None };
+        std::future::ready(Ok(target)).boxed()
+    }
+    fn place(&self, _call: &Call, _kind: ItemKind, _id: &str) -> Option<Place> {
+        None
+    }
+    fn definition(&self, _call: &Call, _kind: ItemKind, _id: &str) -> Option<Bytes> {
+        None
+    }
+}
+
 #[derive(Default)]
 pub struct Kept(pub Mutex<Vec<Record>>);
 
 impl Recorder for Kept {
-    fn record(&self, record: Box<Record>) -> BoxFuture<'_, ()> {
+    fn record(&self, record: Box<Record>) -> BoxFuture<'_, Result<(), Unrecorded>> {
         self.record_now(record);
-        Box::pin(std::future::ready(()))
+        Box::pin(std::future::ready(Ok(())))
     }
     fn record_now(&self, record: Box<Record>) {
         self.0.lock().unwrap().push(*record);
@@ -198,5 +241,6 @@ pub fn call(method: Method, params: &str, name: Option<&str>, server: &Arc<FakeS
         traceparent: None,
         received: SystemTime::UNIX_EPOCH,
         scratch: Scratch::default(),
+        duties: Duties::default(),
     })
 }

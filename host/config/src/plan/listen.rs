@@ -9,6 +9,7 @@ use http::Uri;
 use crate::manifest::{Admin, Limits, Listen, Tls};
 use crate::report::{Problem, Report};
 use crate::spans::Spans;
+use crate::units::Size;
 
 /// The listener for clients.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,6 +57,10 @@ pub struct AdminPlan {
     pub address: SocketAddr,
     /// What a caller must show; always there if the address is not loopback.
     pub token: Option<Secret>,
+    /// Most calls that are kept for it.
+    pub recent_calls: usize,
+    /// Most bytes of them.
+    pub recent_bytes: Size,
     /// Where it was written.
     pub spans: Spans,
 }
@@ -107,7 +112,8 @@ pub(super) fn admin(raw: Admin, report: &mut Report) -> Option<Option<AdminPlan>
         let problem = Problem::new(raw.spans.of("address"), message, "others can reach this address");
         report.push(problem.help("add `token = \"${ADMIN_TOKEN}\"`, or listen on \"127.0.0.1:9090\""));
     }
-    Some(Some(AdminPlan { address, token: raw.token, spans: raw.spans }))
+    let Admin { token, recent_calls, recent_bytes, spans, .. } = raw;
+    Some(Some(AdminPlan { address, token, recent_calls, recent_bytes, spans }))
 }
 
 /// Notes that both listeners want the same address.

@@ -4,11 +4,14 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::time::Duration;
 
-use cardea_grant::{Grants, Mask};
+use cardea_grant::{Algorithm, Grants, Issuer, Mask};
+use http::Uri;
 use serde_json::Value;
 
 use crate::kind::Text;
-use crate::manifest::{Grant, Isolation, Keep, LimiterLoss, Match, OnError, OnLoss, Stage};
+use crate::manifest::{
+    Grant, Isolation, Keep, LimiterLoss, Match, Metadata, OnError, OnLoss, Shadow, Stage, TokenIssuer,
+};
 use crate::names::{Pattern, PluginSource, StageName};
 use crate::reader::suggestion;
 use crate::report::{Problem, Report};
@@ -28,6 +31,10 @@ pub struct StagePlan {
     pub grants: Grants,
     /// Its settings, always a JSON object.
     pub config: Value,
+    /// Another version that runs beside it.
+    pub shadow: Option<ShadowPlan>,
+    /// What clients without a token are told of the endpoints it guards.
+    pub metadata: MetadataPlan,
     /// What happens to a call when the plugin fails.
     pub on_error: OnError,
     /// Why calls may pass it when it fails, if somebody wrote that they may.
@@ -53,6 +60,17 @@ pub struct StagePlan {
 }
 
 impl StagePlan {
+    /// Whether what was loaded for the one serves for the other too, if the plugin's bytes are the same: they differ at most in
+    /// which calls pass through it, and in what its failure means.
+    pub fn runs_as(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.grants == other.grants
+            && self.config == other.config
+            && (self.keep, &self.on_loss) == (other.keep, &other.on_loss)
+            && (self.isolation, self.concurrency) == (other.isolation, other.concurrency)
+            && (self.memory, self.cpu_budget, self.wall_budget) == (other.memory, other.cpu_budget, other.wall_budget)
+    }
+
     /// Where the part of `config` under a JSON pointer was written. A part that is not there is sought where the nearest one
     /// around it was written, and a config that was not written stands where the stage stands.
     pub fn config_span(&self, pointer: &str) -> Range<usize> {
@@ -62,6 +80,32 @@ impl StagePlan {
         }
         self.config_spans.of(pointer)
     }
+}
+
+/// What clients without a token are told (RFC 9728). Without an authorization server there is nothing to tell.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MetadataPlan {
+    /// Issuers whose tokens are taken.
+    pub authorization_servers: Vec<String>,
+    /// Scopes a client should ask for at first.
+    pub scopes: Vec<String>,
+    /// A name for people.
+    pub name: Option<String>,
+    /// A page for people.
+    pub documentation: Option<Uri>,
+    /// Where it was written.
+    pub spans: Spans,
+}
+
+/// Another version of a stage, of which nothing but its verdicts is wanted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ShadowPlan {
+    /// Where the plugin comes from.
+    pub plugin: PluginSource,
+    /// Its settings, always a JSON object.
+    pub config: Value,
+    /// Where it was written.
+    pub spans: Spans,
 }
 
 /// The calls that pass through a stage: every list that is not empty must have one pattern that fits. `*` stands for any
@@ -101,17 +145,22 @@ pub(super) fn stages(raw: Vec<Stage>, servers: Option<&[String]>, report: &mut R
 fn stage(raw: Stage, servers: Option<&[String]>, report: &mut Report) -> Option<StagePlan> {
     let matches = matches(raw.r#match, servers, report);
     let plugin = raw.plugin.0?;
+    let stage_config = raw.config.value;
     let name = match raw.name {
         Some(name) => name.0,
         None if raw.spans.written("name") => return None,
         None => default_name(&plugin, &raw.spans, report)?,
     };
+    let grants = grants(raw.grant, report);
+    let shadow = raw.shadow.map(|raw| shadow(raw, &plugin, &stage_config, report));
     Some(StagePlan {
         name,
         plugin,
         matches,
-        grants: grants(raw.grant, report),
-        config: raw.config.value,
+        shadow,
+        metadata: metadata(raw.metadata, &grants),
+        grants,
+        config: stage_config,
         on_error: raw.on_error,
         accept_fail_open: raw.accept_fail_open,
         keep: raw.keep,
@@ -124,6 +173,20 @@ fn stage(raw: Stage, servers: Option<&[String]>, report: &mut Report) -> Option<
         spans: raw.spans,
         config_spans: raw.config.spans,
     })
+}
+
+/// A shadow, with what it does not say as its stage has it; notes one that says nothing.
+fn shadow(raw: Shadow, plugin: &PluginSource, config: &Value, report: &mut Report) -> ShadowPlan {
+    if raw.plugin.is_none() && raw.config.is_none() && !raw.spans.written("plugin") && !raw.spans.written("config") {
+        let message = "`stage.shadow` names neither a plugin nor a config";
+        let problem = Problem::new(raw.spans.whole(), message, "the same as its stage");
+        report.push(problem.help("say what is to be tried: `shadow = { plugin = \"./new.wasm\" }`"));
+    }
+    ShadowPlan {
+        plugin: raw.plugin.unwrap_or_else(|| plugin.clone()),
+        config: raw.config.map_or_else(|| config.clone(), |config| config.value),
+        spans: raw.spans,
+    }
 }
 
 /// The name of a plugin, or of its file without the ending; notes a file name that cannot be a stage's name.
@@ -168,12 +231,55 @@ fn grants(raw: Grant, report: &mut Report) -> Grants {
         kv_quota: raw.kv.0.unwrap_or_default(),
         journal: raw.journal,
         http: raw.http,
+        issuers: issuers(raw.jose, report),
         private_addresses: raw.private_addresses,
         secrets: raw.secret.values.0,
         reveal: raw.secret.reveal,
         read: raw.read.map(Mask::from_iter),
         edit: raw.edit.map(Mask::from_iter),
     }
+}
+
+/// The metadata; whose tokens are verified is known without saying it twice.
+fn metadata(raw: Metadata, grants: &Grants) -> MetadataPlan {
+    let verified = || grants.issuers.iter().map(|issuer| issuer.id.clone()).collect();
+    MetadataPlan {
+        authorization_servers: raw
+            .authorization_servers
+            .map_or_else(verified, |servers| servers.into_iter().map(|server| server.0).collect()),
+        scopes: raw.scopes.into_iter().map(|scope| scope.0).collect(),
+        name: raw.name,
+        documentation: raw.documentation,
+        spans: raw.spans,
+    }
+}
+
+/// The issuers; notes two with one name, lists that let nothing through, and what cannot be reached.
+fn issuers(raw: Vec<TokenIssuer>, report: &mut Report) -> Vec<Issuer> {
+    let mut issuers: Vec<Issuer> = Vec::new();
+    for raw in raw {
+        let Some(id) = raw.issuer.0 else { continue };
+        if issuers.iter().any(|other| other.id == id.0) {
+            let message = format!("`stage.grant.jose` has the issuer `{}` twice", id.0);
+            report.push(Problem::new(raw.spans.of("issuer"), message, "its rules would be either's"));
+        }
+        let algorithms = raw.algorithms.unwrap_or_else(|| Algorithm::ALL.to_vec());
+        for (key, empty) in [("algorithms", algorithms.is_empty()), ("types", raw.types.is_empty())] {
+            if empty {
+                let message = format!("`stage.grant.jose.{key}` is empty, so no token would be good");
+                report.push(Problem::new(raw.spans.of(key), message, "lets nothing through"));
+            }
+        }
+        issuers.push(Issuer {
+            id: id.0,
+            jwks: raw.jwks_url.map(|url| url.0),
+            algorithms,
+            types: raw.types.into_iter().map(|kind| kind.0).collect(),
+            leeway: raw.leeway,
+            max_lifetime: raw.max_lifetime,
+        });
+    }
+    issuers
 }
 
 /// The patterns of a match; notes those that can fit nothing.

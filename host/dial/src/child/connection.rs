@@ -1,29 +1,25 @@
 //! A conversation with one process.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use cardea_chain::{Event, Fault, Listener};
-use cardea_message::{Message, Method, Notification, Request, Response, Version, compose};
+use cardea_chain::{Fault, Listener};
+use cardea_message::Version;
 use futures_util::FutureExt;
-use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
-use futures_util::stream::{self, BoxStream};
 use tokio::io::{AsyncWriteExt, BufReader, BufWriter};
 use tokio::process::{ChildStdin, ChildStdout};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use crate::asks::{self, OpenAsks};
+use crate::ChildSpec;
 use crate::blame::Blame;
 use crate::child::lines::{Line, next_line};
-use crate::child::process::Process;
+use crate::child::process::{Nursery, Process};
 use crate::child::restart::Restart;
-use crate::child::switchboard::{Awaited, Switchboard};
-use crate::wire::{Connection, Failure, FailureKind, Incoming, Outgoing, ended_early};
-use crate::{ChildSpec, subscription, translate};
+use crate::conversation::{Conversation, Outward};
+use crate::wire::{Connection, Failure, FailureKind, Incoming, Outgoing};
 
 /// Messages that may wait for the process to read.
 const OUTBOX: usize = 256;
@@ -36,38 +32,37 @@ pub(crate) struct ChildConnection {
 }
 
 struct Shared {
-    board: Switchboard,
-    asks: Mutex<OpenAsks>,
-    outbox: mpsc::Sender<Bytes>,
+    conversation: Arc<Conversation<Outbox>>,
     process: Process,
     restart: Arc<Restart>,
-    /// Whether the process has ever answered.
-    answered: AtomicBool,
     limit: usize,
+}
+
+/// What waits to be written to a process.
+struct Outbox {
+    lines: mpsc::Sender<Bytes>,
     blame: Blame,
-    /// Who takes what the process says outside calls.
-    listener: OnceLock<Arc<dyn Listener>>,
 }
 
 impl ChildConnection {
     /// Starts the program, unless it keeps ending without a word.
-    pub(crate) fn start(spec: &ChildSpec, blame: &Blame, restart: &Arc<Restart>) -> Result<Self, Fault> {
+    pub(crate) fn start(
+        spec: &ChildSpec,
+        blame: &Blame,
+        restart: &Arc<Restart>,
+        nursery: &Nursery,
+    ) -> Result<Self, Fault> {
         if let Some(pause) = restart.pause() {
             let left = pause.as_millis();
             return Err(blame.unreachable(format!("it keeps ending before it answers; the next start is in {left} ms")));
         }
-        let (process, pipes) = Process::start(spec, blame)?;
-        let (outbox, outgoing) = mpsc::channel(OUTBOX);
+        let (process, pipes) = Process::start(spec, blame, nursery)?;
+        let (lines, outgoing) = mpsc::channel(OUTBOX);
         let shared = Arc::new(Shared {
-            board: Switchboard::new(),
-            asks: Mutex::default(),
-            outbox,
+            conversation: Conversation::new(Outbox { lines, blame: blame.clone() }, blame),
             process,
             restart: Arc::clone(restart),
-            answered: AtomicBool::new(false),
             limit: spec.max_message_bytes,
-            blame: blame.clone(),
-            listener: OnceLock::new(),
         });
         let stop = shared.process.stop.clone();
         tokio::spawn(async move {
@@ -82,15 +77,14 @@ impl ChildConnection {
     }
 
     async fn send(&self, request: Outgoing) -> Result<Incoming, Failure> {
-        let shared = &self.shared;
-        let awaited = shared.board.wait(request.id, request.method == Method::SUBSCRIPTIONS_LISTEN)?;
-        let mut call = Ongoing { shared: Arc::clone(shared), id: request.id, cancellable: false };
-        if shared.outbox.send(one_line(request.body)).await.is_err() {
-            return Err(FailureKind::Gone.with(shared.blame.unreachable("its input is closed")));
+        let conversation = &self.shared.conversation;
+        let mut call = conversation.begin(&request)?;
+        if conversation.outward.lines.send(one_line(request.body)).await.is_err() {
+            return Err(FailureKind::Gone.with(conversation.blame.unreachable("its input is closed")));
         }
-        call.cancellable = request.method != Method::INITIALIZE;
-        Incoming::settled(call.events(awaited), &shared.blame).await.map_err(|fault| {
-            let kind = if shared.board.is_open() { FailureKind::Other } else { FailureKind::Gone };
+        call.is_sent(&request.method);
+        call.settled().await.map_err(|fault| {
+            let kind = if conversation.is_open() { FailureKind::Other } else { FailureKind::Gone };
             kind.with(fault)
         })
     }
@@ -103,8 +97,9 @@ impl Connection for ChildConnection {
 
     fn tell(&self, notification: Bytes) -> BoxFuture<'_, Result<(), Fault>> {
         async move {
-            let sent = self.shared.outbox.send(one_line(notification)).await;
-            sent.map_err(|_| self.shared.blame.unreachable("its input is closed"))
+            let conversation = &self.shared.conversation;
+            let sent = conversation.outward.lines.send(one_line(notification)).await;
+            sent.map_err(|_| conversation.blame.unreachable("its input is closed"))
         }
         .boxed()
     }
@@ -112,16 +107,16 @@ impl Connection for ChildConnection {
     fn settle(&self, _version: Version) {}
 
     fn follow(&self, listener: &Arc<dyn Listener>) {
-        self.shared.listener.get_or_init(|| Arc::clone(listener));
+        self.shared.conversation.follow(listener);
     }
 
     fn is_open(&self) -> bool {
-        self.shared.board.is_open()
+        self.shared.conversation.is_open()
     }
 
     fn close(&self) -> BoxFuture<'static, ()> {
         let shared = Arc::clone(&self.shared);
-        shared.board.close(&shared.blame.unreachable("the gateway closed the session"));
+        shared.conversation.close(&shared.conversation.blame.unreachable("the gateway closed the session"));
         shared.process.stop.cancel();
         async move { drop(shared.process.ended().await) }.boxed()
     }
@@ -140,150 +135,53 @@ impl Shared {
         loop {
             match next_line(&mut reader, self.limit).await {
                 Ok(Some(Line::Whole(line))) => self.take(line),
-                Ok(Some(Line::Cut(_))) => self.too_large(),
+                Ok(Some(Line::Cut(_))) if !self.conversation.too_large(self.limit) => self.process.stop.cancel(),
+                Ok(Some(Line::Cut(_))) => {}
                 Ok(None) | Err(_) => break,
             }
         }
+        let (conversation, blame) = (&self.conversation, &self.conversation.blame);
         let how = timeout(LAST_BREATH, self.process.ended()).await;
         let how = how.unwrap_or_else(|_| "closed its output".to_owned());
-        if self.board.is_open() {
-            let fault = self.blame.unreachable(format!("the process {how}{}", self.process.last_words()));
-            tracing::warn!(server = %self.blame.server(), "{}", fault.inside);
-            if !self.answered.load(Ordering::Relaxed) {
+        if conversation.is_open() {
+            let fault = blame.unreachable(format!("the process {how}{}", self.process.last_words()));
+            tracing::warn!(server = %blame.server(), "{}", fault.inside);
+            if !conversation.has_answered() {
                 self.restart.failed();
             }
-            self.board.close(&fault);
+            conversation.close(&fault);
         }
         self.process.stop.cancel();
     }
 
     fn take(&self, line: Bytes) {
+        let had_answered = self.conversation.has_answered();
         let blank = line.iter().all(u8::is_ascii_whitespace);
-        match Message::parse_reply(line) {
-            Ok(Message::Response(response)) => self.end(response),
-            Ok(Message::Notification(notification)) => self.notify(notification),
-            Ok(Message::Request(request)) if request.method.is_ask() => self.asked(&request),
-            Ok(Message::Request(request)) => self.post(asks::answer(&request)),
-            Err(_) if blank => {}
+        match self.conversation.take(line) {
             // Programs print all sorts of things on the wrong stream; one stray line must not end every session.
-            Err(fault) => tracing::warn!(server = %self.blame.server(), "a line on stdout is no message: {fault}"),
+            Err(fault) if !blank => {
+                let server = self.conversation.blame.server();
+                tracing::warn!(%server, "a line on stdout is no message: {fault}");
+            }
+            _ => {}
         }
-    }
-
-    fn end(&self, response: Response) {
-        if !self.answered.swap(true, Ordering::Relaxed) {
+        if !had_answered && self.conversation.has_answered() {
             self.restart.worked();
         }
-        let id = match &response.id {
-            Some(id) => id.as_number(),
-            None => self.board.only(),
-        };
-        if !id.is_some_and(|id| self.board.end(id, Ok(response))) {
-            tracing::debug!(server = %self.blame.server(), "a response nobody waits for is passed over");
-        }
     }
+}
 
-    fn notify(&self, notification: Notification) {
-        if let Some(listener) = self.listener.get().filter(|_| translate::is_of_session(&notification.method)) {
-            return listener.hear(&notification);
-        }
-        let ends = subscription::cancelled(&notification).is_some_and(|id| self.board.subscribes(id));
-        // Modern servers have subscriptions and no asks, legacy ones asks and no subscriptions.
-        let passed = if ends { Some(notification) } else { self.asks().pass(notification) };
-        let Some(notification) = passed else { return };
-        let subscription = subscription::id_of(&notification);
-        let told = match notification.method.as_str() {
-            "notifications/progress" => self.told(translate::progress_token(&notification), notification),
-            "notifications/cancelled" => self.told(subscription::cancelled(&notification), notification),
-            _ => self.board.say(subscription, Event::Notification(notification)),
-        };
-        if told {
-            return;
-        }
-        if let Some(id) = subscription.filter(|id| self.board.end(*id, Err(subscription::outrun(&self.blame)))) {
-            self.cancel(id);
-        }
-        tracing::debug!(server = %self.blame.server(), "a notification that belongs to no call is passed over");
-    }
-
-    /// Tells a call of what names it and could be about no other.
-    fn told(&self, id: Option<u64>, notification: Notification) -> bool {
-        id.is_some_and(|id| self.board.say(Some(id), Event::Notification(notification)))
-    }
-
-    /// Tells the process that nobody waits for a reply any more.
-    fn cancel(&self, id: u64) {
-        let params = format!(r#"{{"requestId":{id},"reason":"the client left"}}"#);
-        self.post(compose::notification(Method::CANCELLED.as_str(), Some(params.as_bytes())));
-    }
-
-    /// Which call an ask belongs to cannot be known, unless only one waits; any other is dropped, and so refused.
-    fn asked(&self, request: &Request) {
-        let outbox = self.outbox.clone();
-        // A process that has ended waits for no answer.
-        let send = |answer| async move { drop(outbox.send(one_line(answer)).await) };
-        if let Some(ask) = self.asks().open(request, send) {
-            self.board.say(None, Event::Ask(ask));
-        }
-    }
-
-    fn asks(&self) -> MutexGuard<'_, OpenAsks> {
-        self.asks.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whose answer an oversized line is cannot be known, unless only one call waits.
-    fn too_large(&self) {
-        let fault = self.blame.too_large(self.limit);
-        match self.board.only() {
-            Some(id) => drop(self.board.end(id, Err(fault))),
-            None => {
-                self.board.close(&fault);
-                self.process.stop.cancel();
-            }
-        }
-    }
-
-    /// Sends what nobody waits for; lost if the process does not read.
+impl Outward for Outbox {
     fn post(&self, message: Bytes) {
-        if self.outbox.try_send(one_line(message)).is_err() {
+        if self.lines.try_send(one_line(message)).is_err() {
             tracing::debug!(server = %self.blame.server(), "the process does not read, a message is left out");
         }
     }
-}
 
-/// A call under way: cancelled at the server when this is dropped before its end.
-struct Ongoing {
-    shared: Arc<Shared>,
-    id: u64,
-    cancellable: bool,
-}
-
-impl Ongoing {
-    fn events(self, awaited: Awaited) -> BoxStream<'static, Result<Event, Fault>> {
-        stream::unfold(Some((self, awaited, None)), |state| async {
-            let (call, mut awaited, mut end) = state?;
-            if end.is_none() {
-                tokio::select! {
-                    biased;
-                    Some(said) = awaited.said.recv() => return Some((Ok(said), Some((call, awaited, None)))),
-                    ended = &mut awaited.end => end = Some(ended.unwrap_or_else(|_| Err(ended_early(&call.shared.blame)))),
-                }
-            }
-            // What was said before the end is said first.
-            if let Ok(said) = awaited.said.try_recv() {
-                return Some((Ok(said), Some((call, awaited, end))));
-            }
-            end.map(|end| (end.map(Event::End), None))
-        })
-        .boxed()
-    }
-}
-
-impl Drop for Ongoing {
-    fn drop(&mut self) {
-        if self.shared.board.leave(self.id) && self.cancellable {
-            self.shared.cancel(self.id);
-        }
+    fn answering(&self) -> Box<dyn FnOnce(Bytes) -> BoxFuture<'static, ()> + Send> {
+        let lines = self.lines.clone();
+        // A process that has ended waits for no answer.
+        Box::new(|answer| async move { drop(lines.send(one_line(answer)).await) }.boxed())
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::ChildSpec;
 use crate::blame::Blame;
@@ -33,6 +34,22 @@ pub(crate) struct Process {
     last_words: Arc<Mutex<VecDeque<String>>>,
 }
 
+/// All processes of one server, those that are ending too.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Nursery {
+    running: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Nursery {
+    /// Ends every process, and waits until none is left.
+    pub(crate) async fn empty(&self) {
+        self.stop.cancel();
+        self.running.close();
+        self.running.wait().await;
+    }
+}
+
 /// The two ends a conversation goes through.
 pub(crate) struct Pipes {
     pub(crate) input: ChildStdin,
@@ -41,7 +58,10 @@ pub(crate) struct Pipes {
 
 impl Process {
     /// Starts the program in a process group of its own.
-    pub(crate) fn start(spec: &ChildSpec, blame: &Blame) -> Result<(Self, Pipes), Fault> {
+    pub(crate) fn start(spec: &ChildSpec, blame: &Blame, nursery: &Nursery) -> Result<(Self, Pipes), Fault> {
+        if nursery.stop.is_cancelled() {
+            return Err(blame.unreachable("the gateway stops"));
+        }
         let mut child = command(spec)
             .spawn()
             .map_err(|error| blame.unreachable(format!("`{}` cannot be started: {error}", spec.command)))?;
@@ -51,11 +71,11 @@ impl Process {
             return Err(blame.internal("a process was started without its pipes"));
         };
         tracing::debug!(server = %blame.server(), pid = child.id(), "process started");
-        let stop = CancellationToken::new();
+        let stop = nursery.stop.child_token();
         let (told, ended) = watch::channel(None);
         let last_words = Arc::<Mutex<VecDeque<String>>>::default();
         tokio::spawn(relay(errors, Arc::clone(blame.server()), Arc::clone(&last_words)));
-        tokio::spawn(supervise(child, group, stop.clone(), told, blame.clone()));
+        nursery.running.spawn(supervise(child, group, stop.clone(), told, blame.clone()));
         Ok((Self { stop, ended, last_words }, Pipes { input, output }))
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderValue, Method, Request, Response, uri::Scheme};
+use http::{HeaderValue, Method, Request, Response, Uri, uri::Scheme};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -78,6 +78,22 @@ impl HttpClient {
             .http2_keep_alive_interval(Duration::from_secs(30))
             .build(connector);
         Ok(Self { client, spec, blame, asides: Arc::new(Semaphore::new(ASIDES)) })
+    }
+
+    /// The same server at another URL of it, over the same connections.
+    pub(crate) fn at(&self, url: Uri) -> Self {
+        let spec = HttpSpec { url, ..self.spec.clone() };
+        Self { client: self.client.clone(), spec, blame: self.blame.clone(), asides: Arc::clone(&self.asides) }
+    }
+
+    /// Where it listens.
+    pub(crate) fn url(&self) -> &Uri {
+        &self.spec.url
+    }
+
+    /// How long the first exchange of messages may take.
+    pub(crate) fn start_timeout(&self) -> Duration {
+        self.spec.start_timeout
     }
 
     /// The largest message taken from the server.

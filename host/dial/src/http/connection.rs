@@ -58,16 +58,18 @@ impl HttpConnection {
     }
 
     fn session_headers(&self) -> Headers {
-        let mut headers = Headers::new();
+        let mut headers = of_version(self.version.get());
         if let Some(session) = self.session.get() {
             headers.push((SESSION_ID, session.clone()));
         }
-        // Older versions do not know the header.
-        if let Some(version) = self.version.get().filter(|version| **version >= Version::V2025_06_18) {
-            headers.push((PROTOCOL_VERSION, HeaderValue::from_static(version.as_str())));
-        }
         headers
     }
+}
+
+/// The headers that every request of a session has for its version. Older versions do not know them.
+pub(crate) fn of_version(version: Option<&Version>) -> Headers {
+    let known = version.filter(|version| **version >= Version::V2025_06_18);
+    known.map(|version| (PROTOCOL_VERSION, HeaderValue::from_static(version.as_str()))).into_iter().collect()
 }
 
 /// Sends a request and reads its reply, up to its end or its first event.

@@ -70,6 +70,10 @@ impl Reading<'_> {
     /// A 4xx with a JSON-RPC body is an answer like any other.
     fn refused(&self, status: StatusCode, body: &Bytes) -> Result<Incoming, Failure> {
         let blame = &self.client.blame;
+        // Where nothing can be posted, whatever the body says, there is no streamable HTTP.
+        if status == StatusCode::METHOD_NOT_ALLOWED {
+            return Err(FailureKind::Rejected.with(blame.bad_reply(format!("HTTP {status}"))));
+        }
         let message = self.message(body);
         if self.in_session && is_session_unknown(status, body, message.as_ref().ok()) {
             return Err(FailureKind::SessionUnknown.with(blame.bad_reply(format!("session unknown, HTTP {status}"))));

@@ -23,6 +23,8 @@ use tokio::sync::{mpsc, watch};
 #[derive(Clone, Debug)]
 pub struct Seen {
     pub http: http::Method,
+    /// Path and query.
+    pub target: String,
     pub headers: HeaderMap,
     pub raw: Bytes,
     pub body: Value,
@@ -197,7 +199,8 @@ async fn serve(
     let (head, body) = request.into_parts();
     let raw = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
     let body = serde_json::from_slice(&raw).unwrap_or_default();
-    let seen = Seen { http: head.method, headers: head.headers, raw, body };
+    let target = head.uri.to_string();
+    let seen = Seen { http: head.method, target, headers: head.headers, raw, body };
     log.lock().unwrap().push(seen.clone());
     told.send_modify(|count| *count += 1);
     Ok(handler(seen).await.response)

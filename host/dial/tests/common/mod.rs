@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cardea_chain::{
-    Ask, Call, CallId, Client, ClientSession, Deadline, Directory, Event, Exchange, Fault, ItemKind, Listener, Place,
-    Scratch, Subject, Target, Upstream,
+    Ask, Call, CallId, Client, ClientSession, Deadline, Directory, Duties, Event, Exchange, Fault, ItemKind, Listener,
+    Place, Scratch, Subject, Target, Upstream,
 };
 use cardea_message::{Method, Notification, Version};
 use futures_util::StreamExt;
@@ -120,6 +120,7 @@ fn call(method: &str, params: Option<Value>, version: Version) -> Call {
         traceparent: None,
         received: std::time::SystemTime::now(),
         scratch: Scratch::default(),
+        duties: Duties::default(),
     }
 }
 

@@ -4,9 +4,13 @@
 
 mod asks;
 mod hostile;
+mod http_sse;
 mod legacy;
 mod life;
 mod listening;
 mod modern;
+mod resource;
+mod statuses;
+mod stdio;
 mod streams;
 mod support;

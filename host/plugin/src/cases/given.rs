@@ -6,13 +6,16 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use cardea_chain::{
-    Answer, Call, CallId, Candidate, Client, Credential, Deadline, Directory, Entry, Fault, FaultKind, Hints, Item,
-    ItemKind, Listing, Origin, Peer, Place, Reply, Scratch, Side, Subject, Target,
+    Answer, Call, CallId, Candidate, Client, Condition, Credential, Deadline, Definition, Directory, Duties, Entry,
+    Fault, FaultKind, Hints, Item, ItemKind, Listing, Origin, Passing, PassingKind, Peer, Place, Reply, Scratch, Side,
+    Subject, Target,
 };
+use cardea_grant::Issuer;
 use cardea_message::{Message, Method, Version};
 use cardea_sdk::ItemHints;
 use cardea_sdk::testing::case::Case;
 use cardea_sdk::testing::given::{GivenItem, GivenOrigin};
+use cardea_sdk::testing::message::GivenMessageKind;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -53,7 +56,17 @@ pub(super) fn call(case: &Case) -> Result<Arc<Call>, String> {
         traceparent: None,
         received: SystemTime::UNIX_EPOCH,
         scratch,
+        duties: duties(case)?,
     }))
+}
+
+fn duties(case: &Case) -> Result<Duties, String> {
+    let mut duties = Duties::default();
+    for duty in &case.given.obligations {
+        let condition = Condition::read(duty.kind.clone(), duty.json.0.clone())?;
+        duties.add(&"case".into(), Arc::new(condition));
+    }
+    Ok(duties)
 }
 
 pub(super) fn subject(case: &Case) -> Subject {
@@ -92,6 +105,18 @@ pub(super) fn credential(case: &Case) -> Arc<Credential> {
     })
 }
 
+/// Any issuer: the scripted ones do not look.
+pub(super) fn issuer() -> Issuer {
+    Issuer {
+        id: "https://id.example.com".to_owned(),
+        jwks: None,
+        algorithms: Vec::new(),
+        types: Vec::new(),
+        leeway: Duration::ZERO,
+        max_lifetime: Duration::MAX,
+    }
+}
+
 /// A page of the definitions, with the items exactly as the case gives them.
 pub(super) fn listing(case: &Case, call: &Call) -> Arc<Listing> {
     let definitions: Vec<_> = case.given.items.iter().map(definition).collect();
@@ -117,6 +142,17 @@ pub(super) fn listing(case: &Case, call: &Call) -> Arc<Listing> {
         listing.kind = first.kind;
     }
     Arc::new(listing)
+}
+
+pub(super) fn definitions(case: &Case) -> Arc<Vec<Definition>> {
+    let definition = |given: &GivenItem| Definition {
+        kind: kind(given.kind),
+        native_id: given.native_id.clone().unwrap_or_else(|| given.id.clone()),
+        server: given.server.as_str().into(),
+        digest: given.digest.clone(),
+        json: definition(given).into(),
+    };
+    Arc::new(case.given.items.iter().map(definition).collect())
 }
 
 pub(super) fn candidates(case: &Case) -> Vec<Candidate> {
@@ -161,6 +197,17 @@ pub(super) fn reply(case: &Case) -> Result<Arc<Reply>, String> {
         (None, None, _) => return Err("given.reply has neither result nor error".to_owned()),
     };
     Ok(Arc::new(Reply { origin, answer }))
+}
+
+pub(super) fn passing(case: &Case) -> Arc<Passing> {
+    let given = &case.given.message;
+    let kind = match given.kind {
+        GivenMessageKind::Notification => PassingKind::Notification,
+        GivenMessageKind::Ask => PassingKind::Ask,
+        GivenMessageKind::Answer => PassingKind::Answer,
+    };
+    let document = given.document.as_ref().map_or_else(|| "{}".to_owned(), |json| json.0.clone());
+    Arc::new(Passing { kind, document: document.into() })
 }
 
 fn header_name(name: &str) -> HeaderName {

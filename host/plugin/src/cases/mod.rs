@@ -38,6 +38,36 @@ fn audit() {
 }
 
 #[test]
+fn guard() {
+    plugin("guard");
+}
+
+#[test]
+fn jwt() {
+    plugin("jwt");
+}
+
+#[test]
+fn mask() {
+    plugin("mask");
+}
+
+#[test]
+fn mask_arguments() {
+    plugin("mask-arguments");
+}
+
+#[test]
+fn pin() {
+    plugin("pin");
+}
+
+#[test]
+fn quota() {
+    plugin("quota");
+}
+
+#[test]
 fn rate_limit() {
     plugin("rate-limit");
 }
@@ -162,6 +192,7 @@ async fn start(component: &Bytes, case: &Case, scripted: &Arc<Scripted>) -> Resu
             kv: asks.kv.is_some(),
             limiter: asks.limiter,
             journal: asks.journal,
+            issuers: if asks.jose { vec![given::issuer()] } else { Vec::new() },
             read: asks.read,
             edit: asks.edit,
             ..Grants::default()
@@ -174,7 +205,8 @@ async fn start(component: &Bytes, case: &Case, scripted: &Arc<Scripted>) -> Resu
         },
         isolation: Isolation::Shared,
     };
-    let capabilities = Capabilities::new(Arc::clone(scripted) as _, Arc::clone(scripted) as _);
+    let capabilities =
+        Capabilities::new(Arc::clone(scripted) as _, Arc::clone(scripted) as _).with_jose(Arc::clone(scripted) as _);
     let clock = Clock::Fixed(case.given.now_ms);
     WasmStage::start(&engine(), component.clone(), inspection, spec, capabilities, clock).await
 }
@@ -185,9 +217,11 @@ async fn ask(stage: &WasmStage, case: &Case) -> Result<(Outcome, Observed), Stri
         Run::Init => (Outcome::Init(Ok(())), told::nothing(case)),
         Run::Selftest => (Outcome::Selftest(Ok(())), told::nothing(case)),
         Run::OnAuthenticate => done(case, stage.authenticate(&given::credential(case)).await, told::finding),
+        Run::OnCatalog => done(case, stage.admit(&given::definitions(case)).await, told::admissions),
         Run::OnList => done(case, stage.keep(&call, &given::listing(case, &call)).await, Outcome::Keep),
         Run::OnCall => done(case, stage.judge_call(&call).await, told::call_verdict),
         Run::OnRoute => done(case, stage.choose(&call, &given::candidates(case)).await, told::choice),
+        Run::OnMessage => done(case, stage.judge_message(&call, &given::passing(case)).await, told::message_verdict),
         Run::OnReply => done(case, stage.judge_reply(&call, &given::reply(case)?).await, told::reply_verdict),
         Run::OnRecord => {
             let outcome = match stage.deliver(&given::records(case)).await {

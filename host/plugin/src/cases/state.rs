@@ -1,21 +1,31 @@
-//! A limiter that answers what the case says, and a store that holds what it gives.
+//! A limiter and issuers that answer what the case says, and a store that holds what it gives.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use cardea_grant::{IpNet, Issuer};
+use cardea_jose::{Proof, TokenFault, Verified, Verifiers, Verify};
+use cardea_sdk::jose::TokenError;
 use cardea_sdk::limiter as sdk;
 use cardea_sdk::testing::case::Case;
-use cardea_sdk::testing::given::{ErrorName, LimiterAnswer, Numbers};
+use cardea_sdk::testing::given::{ErrorName, LimiterAnswer, Numbers, ProofAnswer, TokenAnswer};
 use cardea_sdk::testing::observed::Observed;
 use cardea_state::{Bucket, Kv, Limiter, Period, Rule, Space, StateFault, Taken};
 use futures_util::future::{BoxFuture, ready};
 
-/// Both back ends of one case.
+/// The back ends of one case.
 pub(super) struct Scripted {
     failing: Option<StateFault>,
     script: Mutex<Script>,
+    issuers: Arc<Issuers>,
+}
+
+/// Every issuer there is.
+struct Issuers {
+    tokens: BTreeMap<String, TokenAnswer>,
+    proofs: BTreeMap<String, ProofAnswer>,
 }
 
 struct Script {
@@ -49,6 +59,7 @@ impl Scripted {
         }
         Ok(Self {
             failing: given.failing.get("kv").and_then(|name| fault(*name)),
+            issuers: Arc::new(Issuers { tokens: given.tokens.clone(), proofs: given.proofs.clone() }),
             script: Mutex::new(Script {
                 answers: given.limiter.iter().copied().collect(),
                 taken: Vec::new(),
@@ -173,6 +184,36 @@ impl Kv for Scripted {
             }
             Ok(as_expected)
         })
+    }
+}
+
+impl Verifiers for Scripted {
+    fn verifier(&self, _: &[Issuer], _: &[IpNet]) -> Arc<dyn Verify> {
+        Arc::clone(&self.issuers) as _
+    }
+}
+
+impl Verify for Issuers {
+    fn verify<'a>(&'a self, token: &'a str, _: &'a str, _: u64) -> BoxFuture<'a, Result<Verified, TokenFault>> {
+        let answer = self.tokens.get(token).map(TokenAnswer::to_result);
+        Box::pin(ready(answer.unwrap_or_else(unknown).map(Verified::from).map_err(token_fault)))
+    }
+
+    fn prove(&self, proof: &str) -> Result<Proof, TokenFault> {
+        let answer = self.proofs.get(proof).map(ProofAnswer::to_result).unwrap_or_else(unknown);
+        answer.map(|proof| Proof { claims: proof.claims_json, thumbprint: proof.thumbprint }).map_err(token_fault)
+    }
+}
+
+fn unknown<T>() -> Result<T, TokenError> {
+    Err(TokenError::Malformed("the case does not have it".to_owned()))
+}
+
+fn token_fault(error: TokenError) -> TokenFault {
+    match error {
+        TokenError::Malformed(why) => TokenFault::Malformed(why),
+        TokenError::Rejected(why) => TokenFault::Rejected(why),
+        TokenError::Unavailable(why) => TokenFault::Unavailable(why),
     }
 }
 

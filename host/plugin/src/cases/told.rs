@@ -5,7 +5,8 @@ use std::fmt::{Debug, Write};
 use std::sync::{Arc, Mutex};
 
 use cardea_chain::{
-    CallVerdict, Choice, Document, Effects, Finding, Form, Refusal, RefusalKind, ReplyVerdict, Treatment,
+    CallVerdict, CatalogVerdict, Choice, Condition, Decision, Document, Effects, Finding, Form, MessageVerdict,
+    Refusal, RefusalKind, ReplyVerdict, Treatment,
 };
 use cardea_sdk::testing::case::Case;
 use cardea_sdk::testing::observed::{Observed, Outcome};
@@ -23,6 +24,8 @@ pub(super) fn nothing(case: &Case) -> Observed {
         outcome: Outcome::Init(Ok(())),
         params: None,
         reply: None,
+        conditions: Vec::new(),
+        fulfilled: Vec::new(),
         taken: Vec::new(),
         settled: Vec::new(),
         includes: Vec::new(),
@@ -38,6 +41,7 @@ pub(super) fn nothing(case: &Case) -> Observed {
 /// What a hook left behind that returned.
 pub(super) fn effects(case: &Case, effects: Effects, commits: bool) -> Observed {
     let text = |bytes: bytes::Bytes| String::from_utf8(bytes.into()).expect("UTF-8");
+    let condition = |condition: &Arc<Condition>| (condition.kind().to_owned(), condition.json().to_owned());
     let include = |include: cardea_chain::Include| {
         let document = match include.document {
             Document::Call => journal::Document::Call,
@@ -53,6 +57,8 @@ pub(super) fn effects(case: &Case, effects: Effects, commits: bool) -> Observed 
     Observed {
         params: effects.params.filter(|_| commits).map(text),
         reply: effects.reply.filter(|_| commits).map(text),
+        conditions: effects.conditions.iter().filter(|_| commits).map(condition).collect(),
+        fulfilled: effects.fulfilled,
         includes: effects.includes.into_iter().map(include).collect(),
         notes: effects.notes.into_iter().collect(),
         scratch: effects.scratch.into_iter().map(|(key, value)| (key, value.to_vec())).collect(),
@@ -90,11 +96,36 @@ pub(super) fn finding(finding: Finding) -> Outcome {
     })
 }
 
+pub(super) fn admissions(said: Vec<CatalogVerdict>) -> Outcome {
+    let admission = |said: CatalogVerdict| cardea_sdk::Admission {
+        decision: match said.decision {
+            Decision::Keep => cardea_sdk::Decision::Keep,
+            Decision::Hold => cardea_sdk::Decision::Hold,
+            Decision::Drop => cardea_sdk::Decision::Drop,
+        },
+        edits: said.edits.into_iter().map(|edit| cardea_sdk::Edit { pointer: edit.pointer, json: edit.json }).collect(),
+        reason: said.reason,
+        ext_json: None,
+    };
+    Outcome::Admissions(said.into_iter().map(admission).collect())
+}
+
 pub(super) fn call_verdict(verdict: CallVerdict) -> Outcome {
     Outcome::Call(match verdict {
         CallVerdict::Pass => cardea_sdk::CallVerdict::Pass,
         CallVerdict::Answer(json) => cardea_sdk::CallVerdict::Answer(String::from_utf8(json.into()).expect("UTF-8")),
         CallVerdict::Refuse(refusal) => cardea_sdk::CallVerdict::Refuse(told(refusal)),
+    })
+}
+
+pub(super) fn message_verdict(verdict: MessageVerdict) -> Outcome {
+    Outcome::Message(match verdict {
+        MessageVerdict::Pass => cardea_sdk::MessageVerdict::Pass,
+        MessageVerdict::Drop => cardea_sdk::MessageVerdict::Drop,
+        MessageVerdict::Answer(json) => {
+            cardea_sdk::MessageVerdict::Answer(String::from_utf8(json.into()).expect("UTF-8"))
+        }
+        MessageVerdict::Refuse(refusal) => cardea_sdk::MessageVerdict::Refuse(told(refusal)),
     })
 }
 

@@ -1,7 +1,7 @@
 //! `call`: the call this hook runs for, and edits of its arguments.
 
 use bytes::Bytes;
-use cardea_chain::{Call, Hook, Role};
+use cardea_chain::{Call, Hook, Import, Role};
 use wasmtime::Result;
 
 use crate::bindings::cardea::plugin::call::Host;
@@ -57,26 +57,26 @@ impl Host for Guest {
     }
 
     fn size(&mut self) -> Result<u64> {
-        self.charge()?;
+        self.charge(Import::Call)?;
         let edited = self.effects.params.as_ref();
         let params = edited.or_else(|| self.visit.call.as_ref().and_then(|call| call.params.as_ref()));
         Ok(params.map_or(0, Bytes::len) as u64)
     }
 
     fn get(&mut self, pointer: String) -> Result<Option<String>> {
-        self.charge()?;
+        self.charge(Import::Call)?;
         Ok(self.read_param(&pointer, documents::get))
     }
 
     fn get_many(&mut self, pointers: Vec<String>) -> Result<Vec<Option<String>>> {
         for _ in &pointers {
-            self.charge()?;
+            self.charge(Import::Call)?;
         }
         Ok(pointers.iter().map(|pointer| self.read_param(pointer, documents::get)).collect())
     }
 
     fn text(&mut self, pointer: String) -> Result<Option<String>> {
-        self.charge()?;
+        self.charge(Import::Call)?;
         Ok(self.read_param(&pointer, documents::text))
     }
 
@@ -89,7 +89,7 @@ impl Host for Guest {
     }
 
     fn texts(&mut self, cursor: u32) -> Result<TextPage> {
-        self.charge()?;
+        self.charge(Import::Call)?;
         let mut page = documents::texts(self.params(), cursor);
         page.leaves.retain(|leaf| self.facts.allowed.read.covers_call(&leaf.pointer));
         Ok(page)
@@ -105,7 +105,7 @@ impl Host for Guest {
 
 impl Guest {
     fn of_call<T: Default>(&mut self, read: impl FnOnce(&Call) -> T) -> Result<T> {
-        self.charge()?;
+        self.charge(Import::Call)?;
         Ok(self.visit.call.as_deref().map(read).unwrap_or_default())
     }
 
@@ -120,7 +120,7 @@ impl Guest {
         action: Action,
         edit: impl FnOnce(&[u8]) -> Result<Bytes, HostError>,
     ) -> Result<Result<(), HostError>> {
-        self.charge()?;
+        self.charge(Import::Call)?;
         if let Err(denied) = self.may_edit_params(pointers) {
             return Ok(Err(denied));
         }

@@ -1,6 +1,6 @@
 //! `catalog`: definitions as the subject of the call sees them.
 
-use cardea_chain::ItemKind;
+use cardea_chain::{Import, ItemKind};
 use wasmtime::Result;
 
 use crate::bindings::cardea::plugin::catalog::Host;
@@ -10,7 +10,7 @@ use crate::guest::Guest;
 
 impl Host for Guest {
     fn get(&mut self, kind: types::ItemKind, id: String, pointer: String) -> Result<Option<String>> {
-        self.charge()?;
+        self.charge(Import::Catalog)?;
         let kind = ItemKind::from(kind);
         // In `on-list` the page itself is asked: it may be newer than what the directory has seen.
         let on_page = self.visit.listing.as_ref().filter(|listing| listing.kind == kind);

@@ -1,5 +1,6 @@
 //! `clock`: one moment per hook.
 
+use cardea_chain::Import;
 use wasmtime::Result;
 
 use crate::bindings::cardea::plugin::clock::Host;
@@ -7,7 +8,7 @@ use crate::guest::Guest;
 
 impl Host for Guest {
     fn now_ms(&mut self) -> Result<u64> {
-        self.charge()?;
+        self.charge(Import::Clock)?;
         Ok(Self::now_ms(self))
     }
 }

@@ -1,6 +1,6 @@
 //! `credential`: what the client presented, in `on-authenticate` only.
 
-use cardea_chain::Credential;
+use cardea_chain::{Credential, Import};
 use wasmtime::Result;
 
 use crate::bindings::cardea::plugin::credential::{Host, Peer};
@@ -10,7 +10,7 @@ impl Host for Guest {
     fn header(&mut self, name: String) -> Result<Vec<String>> {
         let name = name.to_ascii_lowercase();
         if !self.facts.allowed.read.covers_header(&name) {
-            self.charge()?;
+            self.charge(Import::Credential)?;
             return Ok(Vec::new());
         }
         self.of_credential(|credential| {
@@ -41,7 +41,7 @@ impl Host for Guest {
 
 impl Guest {
     fn of_credential<T: Default>(&mut self, read: impl FnOnce(&Credential) -> T) -> Result<T> {
-        self.charge()?;
+        self.charge(Import::Credential)?;
         Ok(self.visit.credential.as_deref().map(read).unwrap_or_default())
     }
 }

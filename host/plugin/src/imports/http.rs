@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use cardea_chain::Import;
 use cardea_egress::EgressFault;
 use cardea_grant::Target;
 use futures_util::future::join_all;
@@ -21,14 +22,14 @@ const CLOSE: &[u8] = b"}}";
 
 impl Host for Guest {
     async fn send(&mut self, request: Request) -> Result<Result<Response, HostError>> {
-        self.charge()?;
+        self.charge(Import::Http)?;
         let mut answers = self.exchange(vec![request]).await;
         Ok(answers.pop().unwrap_or(Err(HostError::Busy)))
     }
 
     async fn send_many(&mut self, requests: Vec<Request>) -> Result<Vec<Result<Response, HostError>>> {
         for _ in &requests {
-            self.charge()?;
+            self.charge(Import::Http)?;
         }
         if requests.len() > MOST_AT_ONCE {
             return Ok(requests.iter().map(|_| Err(HostError::TooLarge)).collect());
@@ -41,6 +42,11 @@ impl Guest {
     /// Sends what may be sent, all at once, and takes the time from what the hook has left.
     async fn exchange(&mut self, requests: Vec<Request>) -> Vec<Result<Response, HostError>> {
         self.reach_out();
+        let tape = self.visit.tape.clone();
+        if let Some(played) = tape.as_ref().filter(|tape| tape.is_playing()) {
+            return requests.iter().map(|request| played.sent(request)).collect();
+        }
+        let noted = tape.map(|tape| (tape, requests.clone()));
         let checked: Vec<_> = requests.into_iter().map(|request| self.checked(request)).collect();
         let facts = Arc::clone(&self.facts);
         let started = Instant::now();
@@ -50,6 +56,9 @@ impl Guest {
         }))
         .await;
         self.outgoing.time = self.outgoing.time.saturating_sub(started.elapsed());
+        if let Some((tape, requests)) = noted {
+            requests.into_iter().zip(&answers).for_each(|(request, answer)| tape.note_sent(request, answer));
+        }
         answers
     }
 

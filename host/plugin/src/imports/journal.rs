@@ -1,6 +1,6 @@
 //! `journal`: what of this call's payload the record keeps, and notes of the stage's own.
 
-use cardea_chain::Include;
+use cardea_chain::{Import, Include};
 use cardea_message::{Pointer, json};
 use wasmtime::Result;
 
@@ -15,7 +15,7 @@ const NOTE_BYTES: usize = 16 << 10;
 
 impl Host for Guest {
     fn include(&mut self, document: Document, pointer: String, treatment: Treatment) -> Result<Result<(), HostError>> {
-        self.charge()?;
+        self.charge(Import::Journal)?;
         Ok(self.check_record(self.effects.includes.len()).and_then(|()| {
             Pointer::parse(&pointer).map_err(|fault| HostError::Invalid(format!("`{pointer}`: {fault}")))?;
             if treatment != Treatment::Drop && !self.may_read(document, &pointer) {
@@ -28,7 +28,7 @@ impl Host for Guest {
     }
 
     fn note(&mut self, key: String, json: String) -> Result<Result<(), HostError>> {
-        self.charge()?;
+        self.charge(Import::Journal)?;
         Ok(self.check_record(self.effects.notes.len()).and_then(|()| {
             if key.len() + json.len() > NOTE_BYTES {
                 return Err(HostError::TooLarge);

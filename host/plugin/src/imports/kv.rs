@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use cardea_chain::Import;
 use cardea_state::{Quota, Space};
 use wasmtime::Result;
 
@@ -17,7 +18,7 @@ const VALUE_BYTES: usize = 256 << 10;
 
 impl Host for Guest {
     async fn get(&mut self, key: String) -> Result<Result<Option<Vec<u8>>, HostError>> {
-        let (kv, keys, now_ms) = self.kv()?;
+        let Some((kv, keys, now_ms)) = self.kv()? else { return Ok(Err(not_granted())) };
         if let Err(fault) = check(&key, 0) {
             return Ok(Err(fault));
         }
@@ -26,24 +27,24 @@ impl Host for Guest {
     }
 
     async fn put(&mut self, key: String, value: Vec<u8>, ttl_ms: Option<u64>) -> Result<Result<(), HostError>> {
-        let (kv, keys, now_ms) = self.kv()?;
-        if let Err(fault) = check(&key, value.len()) {
+        let Some((kv, keys, now_ms)) = self.kv()? else { return Ok(Err(not_granted())) };
+        if let Err(fault) = self.may_write().and_then(|()| check(&key, value.len())) {
             return Ok(Err(fault));
         }
         Ok(kv.put(keys.space(), &key, Bytes::from(value), ttl(ttl_ms), now_ms).await.map_err(host_error))
     }
 
     async fn delete(&mut self, key: String) -> Result<Result<(), HostError>> {
-        let (kv, keys, _) = self.kv()?;
-        if let Err(fault) = check(&key, 0) {
+        let Some((kv, keys, _)) = self.kv()? else { return Ok(Err(not_granted())) };
+        if let Err(fault) = self.may_write().and_then(|()| check(&key, 0)) {
             return Ok(Err(fault));
         }
         Ok(kv.delete(keys.space(), &key).await.map_err(host_error))
     }
 
     async fn add(&mut self, key: String, delta: i64, ttl_ms: Option<u64>) -> Result<Result<i64, HostError>> {
-        let (kv, keys, now_ms) = self.kv()?;
-        if let Err(fault) = check(&key, 0) {
+        let Some((kv, keys, now_ms)) = self.kv()? else { return Ok(Err(not_granted())) };
+        if let Err(fault) = self.may_write().and_then(|()| check(&key, 0)) {
             return Ok(Err(fault));
         }
         Ok(kv.add(keys.space(), &key, delta, ttl(ttl_ms), now_ms).await.map_err(host_error))
@@ -56,8 +57,8 @@ impl Host for Guest {
         value: Vec<u8>,
         ttl_ms: Option<u64>,
     ) -> Result<Result<bool, HostError>> {
-        let (kv, keys, now_ms) = self.kv()?;
-        if let Err(fault) = check(&key, value.len()) {
+        let Some((kv, keys, now_ms)) = self.kv()? else { return Ok(Err(not_granted())) };
+        if let Err(fault) = self.may_write().and_then(|()| check(&key, value.len())) {
             return Ok(Err(fault));
         }
         let (expect, value) = (expect.map(Bytes::from), Bytes::from(value));
@@ -66,13 +67,14 @@ impl Host for Guest {
 }
 
 impl Guest {
-    fn kv(&mut self) -> Result<(Arc<dyn cardea_state::Kv>, Keys, u64)> {
-        self.charge()?;
+    /// None for a plugin that can do without, at a stage that does not grant it.
+    fn kv(&mut self) -> Result<Option<(Arc<dyn cardea_state::Kv>, Keys, u64)>> {
+        self.charge(Import::Kv)?;
         let now_ms = self.now_ms();
-        let allowed = self.facts.allowed.scope.kv.unwrap_or_default();
+        let Some(allowed) = self.facts.allowed.scope.kv else { return Ok(None) };
         let none = Quota::default();
         let quota = Quota { keys: allowed.keys.unwrap_or(none.keys), bytes: allowed.bytes.unwrap_or(none.bytes) };
-        Ok((Arc::clone(&self.facts.capabilities.kv), Keys { name: self.space(), quota }, now_ms))
+        Ok(Some((Arc::clone(&self.facts.capabilities.kv), Keys { name: self.space(), quota }, now_ms)))
     }
 }
 
@@ -86,6 +88,10 @@ impl Keys {
     fn space(&self) -> Space<'_> {
         Space { name: &self.name, quota: self.quota }
     }
+}
+
+fn not_granted() -> HostError {
+    HostError::Denied("the stage does not grant `kv`".to_owned())
 }
 
 fn check(key: &str, value: usize) -> Result<(), HostError> {

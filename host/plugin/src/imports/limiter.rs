@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use cardea_chain::Import;
 use wasmtime::Result;
 
 use super::host_error;
@@ -16,7 +17,7 @@ const BUCKETS: usize = 16;
 impl Host for Guest {
     async fn take(&mut self, buckets: Vec<Bucket>) -> Result<Result<Taken, HostError>> {
         let (limiter, namespace, now_ms) = self.limiter()?;
-        let buckets = match read(buckets) {
+        let buckets = match self.may_write().and_then(|()| read(buckets)) {
             Ok(buckets) => buckets,
             Err(fault) => return Ok(Err(fault)),
         };
@@ -26,29 +27,46 @@ impl Host for Guest {
                 "concurrent slots are held by a call, and there is none here".to_owned(),
             )));
         }
-        match limiter.take(&namespace, &buckets, now_ms).await {
+        let tape = self.visit.tape.clone();
+        if let Some(played) = tape.as_ref().filter(|tape| tape.is_playing()) {
+            return Ok(played.taken(&buckets));
+        }
+        let answer = match limiter.take(&namespace, &buckets, now_ms).await {
             Ok(mut taken) => {
                 if let Some(permit) = taken.permit.take() {
                     self.effects.held.push(Box::new(permit));
                 }
-                Ok(Ok(taken.into()))
+                Ok(taken.into())
             }
-            Err(fault) => Ok(Err(host_error(fault))),
+            Err(fault) => Err(host_error(fault)),
+        };
+        if let Some(tape) = tape {
+            tape.note_taken(&buckets, &answer);
         }
+        Ok(answer)
     }
 
     async fn settle(&mut self, bucket: Bucket, delta: i64) -> Result<Result<(), HostError>> {
         let (limiter, namespace, now_ms) = self.limiter()?;
-        match read(vec![bucket]) {
-            Ok(buckets) => Ok(limiter.settle(&namespace, &buckets[0], delta, now_ms).await.map_err(host_error)),
-            Err(fault) => Ok(Err(fault)),
+        let buckets = match self.may_write().and_then(|()| read(vec![bucket])) {
+            Ok(buckets) => buckets,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        let tape = self.visit.tape.clone();
+        if let Some(played) = tape.as_ref().filter(|tape| tape.is_playing()) {
+            return Ok(played.settled(&buckets[0], delta));
         }
+        let answer = limiter.settle(&namespace, &buckets[0], delta, now_ms).await.map_err(host_error);
+        if let Some(tape) = tape {
+            tape.note_settled(&buckets[0], delta, &answer);
+        }
+        Ok(answer)
     }
 }
 
 impl Guest {
     fn limiter(&mut self) -> Result<(Arc<dyn cardea_state::Limiter>, String, u64)> {
-        self.charge()?;
+        self.charge(Import::Limiter)?;
         let now_ms = self.now_ms();
         Ok((Arc::clone(&self.facts.capabilities.limiter), self.namespace(), now_ms))
     }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use cardea_chain::Import;
 use wasmtime::Result;
 
 use crate::bindings::cardea::plugin::log::{Host, Level};
@@ -12,7 +13,7 @@ const MOST_BYTES: usize = 4 << 10;
 
 impl Host for Guest {
     fn write(&mut self, level: Level, message: String, fields: Vec<(String, String)>) -> Result<()> {
-        self.charge()?;
+        self.charge(Import::Log)?;
         let Some(left) = self.log_lines.checked_sub(1) else { return Ok(()) };
         self.log_lines = left;
         let line = line(message, &fields);

@@ -6,6 +6,7 @@ mod clock;
 mod config;
 mod credential;
 mod http;
+mod jose;
 mod journal;
 mod kv;
 mod limiter;
@@ -24,6 +25,16 @@ use crate::bindings::cardea::plugin::types::HostError;
 use crate::guest::Guest;
 
 impl types::Host for Guest {}
+
+impl Guest {
+    /// Whether what outlasts the hook may be changed by it.
+    fn may_write(&self) -> Result<(), HostError> {
+        match self.visit.again {
+            false => Ok(()),
+            true => Err(HostError::Denied("a call that is judged again has been counted and noted already".to_owned())),
+        }
+    }
+}
 
 /// What a guest is told of state that failed.
 fn host_error(fault: StateFault) -> HostError {

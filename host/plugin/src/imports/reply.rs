@@ -1,7 +1,7 @@
 //! `reply`: the reply to the current call, and edits of it.
 
 use bytes::Bytes;
-use cardea_chain::{Answer, Hook, Origin, Role};
+use cardea_chain::{Answer, Hook, Import, Origin, Role};
 use wasmtime::Result;
 
 use crate::bindings::cardea::plugin::reply::{Host, Producer};
@@ -11,7 +11,7 @@ use crate::guest::{Action, Guest, RESULT};
 
 impl Host for Guest {
     fn origin(&mut self) -> Result<Producer> {
-        self.charge()?;
+        self.charge(Import::Reply)?;
         Ok(match self.visit.reply.as_ref().map(|reply| reply.origin) {
             Some(Origin::Stage) => Producer::Stage,
             Some(Origin::House) => Producer::House,
@@ -20,7 +20,7 @@ impl Host for Guest {
     }
 
     fn is_error(&mut self) -> Result<bool> {
-        self.charge()?;
+        self.charge(Import::Reply)?;
         Ok(self.visit.reply.as_ref().is_some_and(|reply| reply.is_error()))
     }
 
@@ -35,24 +35,24 @@ impl Host for Guest {
     }
 
     fn size(&mut self) -> Result<u64> {
-        self.charge()?;
+        self.charge(Import::Reply)?;
         Ok(self.document().len() as u64)
     }
 
     fn get(&mut self, pointer: String) -> Result<Option<String>> {
-        self.charge()?;
+        self.charge(Import::Reply)?;
         Ok(self.read_reply(&pointer, documents::get))
     }
 
     fn get_many(&mut self, pointers: Vec<String>) -> Result<Vec<Option<String>>> {
         for _ in &pointers {
-            self.charge()?;
+            self.charge(Import::Reply)?;
         }
         Ok(pointers.iter().map(|pointer| self.read_reply(pointer, documents::get)).collect())
     }
 
     fn text(&mut self, pointer: String) -> Result<Option<String>> {
-        self.charge()?;
+        self.charge(Import::Reply)?;
         Ok(self.read_reply(&pointer, documents::text))
     }
 
@@ -65,7 +65,7 @@ impl Host for Guest {
     }
 
     fn texts(&mut self, cursor: u32) -> Result<TextPage> {
-        self.charge()?;
+        self.charge(Import::Reply)?;
         let mut page = documents::texts(&self.document(), cursor);
         page.leaves.retain(|leaf| self.facts.allowed.read.covers_reply(&leaf.pointer));
         Ok(page)
@@ -89,7 +89,7 @@ impl Guest {
         action: Action,
         edit: impl FnOnce(Bytes) -> Result<Bytes, HostError>,
     ) -> Result<Result<(), HostError>> {
-        self.charge()?;
+        self.charge(Import::Reply)?;
         if let Err(denied) = self.may_edit_reply(pointers) {
             return Ok(Err(denied));
         }
@@ -102,15 +102,21 @@ impl Guest {
 
     fn may_edit_reply(&self, pointers: &[&str]) -> Result<(), HostError> {
         let denied = |why: String| Err(HostError::Denied(why));
-        if self.visit.hook != Some(Hook::Reply) || self.facts.role != Role::Content {
-            return denied("replies are edited by the role `content`, in `on-reply`".to_owned());
+        if !matches!(self.visit.hook, Some(Hook::Reply | Hook::Message)) || self.facts.role != Role::Content {
+            return denied("replies are edited by the role `content`, in `on-reply` and `on-message`".to_owned());
         }
         let answer = self.visit.reply.as_ref().map(|reply| &reply.answer);
-        if !matches!(answer, Some(Answer::Message(_) | Answer::Result(_))) {
+        if matches!(answer, Some(Answer::Refused(_) | Answer::Failed(_))) {
             return denied("refusals and faults are worded by the gateway".to_owned());
         }
-        let meta = |pointer: &&&str| **pointer == "/_meta" || pointer.starts_with("/_meta/") || pointer.is_empty();
-        match pointers.iter().find(meta) {
+        let is_fixed = |pointer: &&&str| {
+            let within =
+                |whole: &str| pointer.strip_prefix(whole).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+            // By these a message is known to those it is for.
+            let names = self.visit.passing.is_some() && (within("/progressToken") || within("/requestId"));
+            pointer.is_empty() || within("/_meta") || names
+        };
+        match pointers.iter().find(is_fixed) {
             Some(other) => denied(format!("`{other}` is not for stages to edit")),
             None => Ok(()),
         }

@@ -1,6 +1,7 @@
 //! `scratch`: notes that live as long as the call.
 
 use bytes::Bytes;
+use cardea_chain::Import;
 use wasmtime::Result;
 
 use crate::bindings::cardea::plugin::scratch::Host;
@@ -12,7 +13,7 @@ const MOST_BYTES: usize = 64 << 10;
 
 impl Host for Guest {
     fn get(&mut self, plugin: String, key: String) -> Result<Option<Vec<u8>>> {
-        self.charge()?;
+        self.charge(Import::Scratch)?;
         let own = (*plugin == *self.facts.stage).then_some(&self.effects.scratch).into_iter().flatten();
         let mine = own.rev().find(|(name, _)| *name == key).map(|(_, value)| value);
         let written = || self.visit.call.as_ref().and_then(|call| call.scratch.read(&plugin, &key));
@@ -20,7 +21,7 @@ impl Host for Guest {
     }
 
     fn put(&mut self, key: String, value: Vec<u8>) -> Result<Result<(), HostError>> {
-        self.charge()?;
+        self.charge(Import::Scratch)?;
         if self.visit.call.is_none() {
             return Ok(Err(HostError::Denied("there is no call to leave notes in".to_owned())));
         }

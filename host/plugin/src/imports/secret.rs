@@ -1,5 +1,6 @@
 //! `secret`: what the host does with a secret in the plugin's name, and, where that is granted, the secret itself.
 
+use cardea_chain::Import;
 use cardea_grant::Secret;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -11,7 +12,7 @@ use crate::guest::Guest;
 
 impl Host for Guest {
     fn hmac_sha256(&mut self, name: String, data: Vec<u8>) -> Result<Result<Vec<u8>, HostError>> {
-        self.charge()?;
+        self.charge(Import::Secret)?;
         Ok(self.secret(&name).and_then(|secret| {
             let mut mac = Hmac::<Sha256>::new_from_slice(secret.reveal().as_bytes())
                 .map_err(|fault| HostError::Invalid(format!("`{name}` is no key: {fault}")))?;
@@ -21,7 +22,7 @@ impl Host for Guest {
     }
 
     fn reveal(&mut self, name: String) -> Result<Result<Vec<u8>, HostError>> {
-        self.charge()?;
+        self.charge(Import::Secret)?;
         if !self.facts.allowed.scope.reveal.contains(&name) {
             return Ok(Err(HostError::Denied(format!("`{name}` is not in `grant.secret.reveal` of this stage"))));
         }

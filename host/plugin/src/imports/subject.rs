@@ -1,6 +1,6 @@
 //! `subject`: who makes the current call.
 
-use cardea_chain::Subject;
+use cardea_chain::{Import, Subject};
 use wasmtime::Result;
 
 use crate::bindings::cardea::plugin::subject::{Caller, Host};
@@ -43,7 +43,7 @@ impl Host for Guest {
 
 impl Guest {
     fn of_subject<T: Default>(&mut self, read: impl FnOnce(&Subject) -> T) -> Result<T> {
-        self.charge()?;
+        self.charge(Import::Subject)?;
         // A subject without an id is nobody: no authenticator's finding gets this far without one.
         let subject = self.visit.call.as_ref().map(|call| &*call.subject).filter(|subject| !subject.id.is_empty());
         Ok(subject.map(read).unwrap_or_default())

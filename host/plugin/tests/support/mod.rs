@@ -11,7 +11,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use cardea_chain::{Call, CallId, Client, Deadline, Directory, Fault, ItemKind, Place, Scratch, Subject, Target};
+use cardea_chain::{
+    Call, CallId, Client, Deadline, Directory, Duties, Fault, ItemKind, Place, Scratch, Subject, Target,
+};
 use cardea_message::{Method, Version};
 use cardea_plugin::{Capabilities, Engine, EngineSettings, Grants, Isolation, Limits, StageSpec, WasmStage};
 use cardea_state::Memory;
@@ -21,8 +23,8 @@ use wit_parser::Resolve;
 
 /// Exports `on-serve` beside the rest.
 pub(crate) const ON_SERVE: &str = r#"(func (export "cardea:plugin/on-serve@0.1.0#serve") (result i32) unreachable)"#;
-/// Imports one function of `jose`.
-pub(crate) const JOSE: &str = r#"(import "cardea:plugin/jose@0.1.0" "verify" (func (param i32 i32 i32 i32 i32)))"#;
+/// Imports the function of `invoke`.
+pub(crate) const INVOKE: &str = r#"(import "cardea:plugin/invoke@0.1.0" "call" (func (param i32 i32 i32 i32 i32)))"#;
 /// Imports one function of `kv`.
 pub(crate) const KV: &str = r#"(import "cardea:plugin/kv@0.1.0" "delete" (func (param i32 i32 i32)))"#;
 
@@ -203,6 +205,7 @@ pub(crate) fn call_until(params: &str, deadline: Duration) -> Arc<Call> {
         traceparent: None,
         received: SystemTime::now(),
         scratch: Scratch::default(),
+        duties: Duties::default(),
     })
 }
 

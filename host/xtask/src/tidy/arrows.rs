@@ -15,11 +15,16 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cardea-admin", &[]),
     ("cardea-chain", &["cardea-message"]),
     ("cardea-config", &["cardea-message", "cardea-grant"]),
+    ("cardea-observe", &["cardea-message", "cardea-chain"]),
     ("cardea-ledger", &["cardea-message", "cardea-chain"]),
     ("cardea-registry", &["cardea-message", "cardea-chain"]),
     ("cardea-dial", &["cardea-message", "cardea-chain", "cardea-seal"]),
     ("cardea-listen", &["cardea-message", "cardea-chain", "cardea-seal"]),
-    ("cardea-plugin", &["cardea-message", "cardea-chain", "cardea-state", "cardea-grant", "cardea-egress"]),
+    ("cardea-jose", &["cardea-message", "cardea-grant", "cardea-egress"]),
+    (
+        "cardea-plugin",
+        &["cardea-message", "cardea-chain", "cardea-state", "cardea-grant", "cardea-egress", "cardea-jose"],
+    ),
     (
         "cardea",
         &[
@@ -33,7 +38,9 @@ const ARROWS: &[(&str, &[&str])] = &[
             "cardea-state",
             "cardea-grant",
             "cardea-egress",
+            "cardea-jose",
             "cardea-ledger",
+            "cardea-observe",
             "cardea-admin",
             "cardea-config",
         ],
@@ -45,9 +52,11 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 /// Folders whose crates are not listed one by one: all in a folder may depend on the same.
 const FOLDERS: &[(&str, &[&str])] = &[
-    ("plugins", &["cardea-sdk"]),
+    ("plugins/mask", &[]),
+    ("plugins/rate-limit", &["cardea-sdk"]),
+    ("plugins", &["cardea-sdk", "cardea-mask", "cardea-limits"]),
     ("tests/guests", &["cardea-sdk"]),
-    ("tests", &["cardea-message", "cardea-chain", "cardea-plugin"]),
+    ("tests", &["cardea-message", "cardea-chain", "cardea-observe", "cardea-state", "cardea-plugin", "cardea-hotpath"]),
     ("examples", &[]),
 ];
 

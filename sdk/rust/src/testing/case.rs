@@ -37,12 +37,16 @@ pub enum Run {
     Selftest,
     /// The hook `on-authenticate`.
     OnAuthenticate,
+    /// The hook `on-catalog`.
+    OnCatalog,
     /// The hook `on-list`.
     OnList,
     /// The hook `on-call`.
     OnCall,
     /// The hook `on-route`.
     OnRoute,
+    /// The hook `on-message`.
+    OnMessage,
     /// The hook `on-reply`.
     OnReply,
     /// The hook `on-record`.
@@ -91,8 +95,9 @@ impl Case {
         let missing = match self.hook {
             _ if self.init_error.is_some() || expect.trap => None,
             Run::OnAuthenticate => expect.finding.is_none().then_some("finding"),
+            Run::OnCatalog => expect.admissions.is_none().then_some("admissions"),
             Run::OnList => expect.keep.is_none().then_some("keep"),
-            Run::OnCall | Run::OnReply => expect.verdict.is_none().then_some("verdict"),
+            Run::OnCall | Run::OnMessage | Run::OnReply => expect.verdict.is_none().then_some("verdict"),
             Run::OnRoute => expect.choice.is_none().then_some("choice"),
             Run::Init | Run::Selftest | Run::OnRecord => None,
         };
@@ -155,7 +160,7 @@ pub fn parse(text: &str) -> Result<Vec<Case>, String> {
 
 /// JSON in a case file: a TOML string is JSON text and is taken as it is, byte for byte; anything else is written as
 /// the JSON it looks like.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Json(pub String);
 
 impl Json {

@@ -11,16 +11,18 @@ use super::observed::{Observed, Outcome};
 use super::partial::{
     Differences, ExpectedBucket, ExpectedChoice, ExpectedJournal, ExpectedRefusal, ExpectedSettle, ExpectedSubject,
 };
-use crate::{CallVerdict, Finding, ReplyVerdict};
+use crate::{Admission, CallVerdict, Decision, Finding, MessageVerdict, ReplyVerdict};
 
 /// What must come of a case. What is not said is not compared, but for edits.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Expect {
-    /// `on-call`, `on-reply`: `"pass"`, `{ answer = … }`, `{ refuse = { … } }`.
+    /// `on-call`, `on-message`, `on-reply`: `"pass"`, `"drop"`, `{ answer = … }`, `{ refuse = { … } }`.
     pub verdict: Option<Verdict>,
     /// `on-authenticate`: `"none"`, `{ subject = { … } }`, `{ refuse = { … } }`.
     pub finding: Option<ExpectedFinding>,
+    /// `on-catalog`: one a definition.
+    pub admissions: Option<Vec<ExpectedAdmission>>,
     /// `on-list`.
     pub keep: Option<Vec<bool>>,
     /// `on-route`.
@@ -31,6 +33,10 @@ pub struct Expect {
     pub error: Option<String>,
     /// Edits of the document the hook may edit.
     pub edits: Option<Edits>,
+    /// Every condition the call passes under, in order.
+    pub obligations: Option<Vec<ExpectedDuty>>,
+    /// Ids of the conditions that the hook fulfils, in order.
+    pub fulfilled: Option<Vec<u32>>,
     /// Every bucket asked of the limiter, in order.
     pub taken: Option<Vec<ExpectedBucket>>,
     /// Every settlement with the limiter, in order.
@@ -53,10 +59,26 @@ pub struct Expect {
 pub enum Verdict {
     /// Go on.
     Pass,
+    /// Do not deliver.
+    Drop,
     /// This result; compared as a JSON value.
     Answer(Json),
     /// A refusal.
     Refuse(Box<ExpectedRefusal>),
+}
+
+/// An expected admission.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ExpectedAdmission {
+    /// `keep`, `hold` or `drop`.
+    pub decision: String,
+    /// Part of the reason.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// Every edit: pointer, and the new value or none. Not compared if not given.
+    #[serde(default)]
+    pub edits: Option<Vec<(String, Option<Json>)>>,
 }
 
 /// An expected finding.
@@ -81,6 +103,16 @@ pub struct Edits {
     pub remove: Vec<String>,
 }
 
+/// A condition, in the words the plugin sets it in.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectedDuty {
+    /// What must be done.
+    pub kind: String,
+    /// Its parameters; compared as a JSON value.
+    pub json: Json,
+}
+
 /// Compares; the error says, line by line, what was expected and what came instead.
 pub fn compare(case: &Case, observed: &Observed) -> Result<(), String> {
     let mut differences = Differences::default();
@@ -101,6 +133,11 @@ fn outcome(case: &Case, outcome: &Outcome, differences: &mut Differences) {
         other if expect.trap => differences.unlike("outcome", &"a trap", other),
         Outcome::Selftest(result) => differences.result("selftest", expect.error.as_deref(), result),
         Outcome::Delivered(result) => differences.result("on-record", expect.error.as_deref(), result),
+        Outcome::Admissions(got) => {
+            let expected = expect.admissions.as_deref().unwrap_or_default();
+            differences.equal("admissions", Some(&expected.len()), &got.len());
+            expected.iter().zip(got).for_each(|(expected, got)| admission(expected, got, differences));
+        }
         Outcome::Keep(keep) => differences.equal("keep", expect.keep.as_ref(), keep),
         Outcome::Finding(finding) => {
             if let Some(expected) = &expect.finding {
@@ -118,11 +155,33 @@ fn outcome(case: &Case, outcome: &Outcome, differences: &mut Differences) {
             (Some(Verdict::Refuse(expected)), CallVerdict::Refuse(got)) => expected.compare(got, differences),
             (Some(expected), got) => differences.unlike("verdict", expected, got),
         },
+        Outcome::Message(verdict) => match (&expect.verdict, verdict) {
+            (None, _) | (Some(Verdict::Pass), MessageVerdict::Pass) | (Some(Verdict::Drop), MessageVerdict::Drop) => {}
+            (Some(Verdict::Answer(expected)), MessageVerdict::Answer(got)) => differences.json("answer", expected, got),
+            (Some(Verdict::Refuse(expected)), MessageVerdict::Refuse(got)) => expected.compare(got, differences),
+            (Some(expected), got) => differences.unlike("verdict", expected, got),
+        },
         Outcome::Reply(verdict) => match (&expect.verdict, verdict) {
             (None, _) | (Some(Verdict::Pass), ReplyVerdict::Pass) => {}
             (Some(Verdict::Refuse(expected)), ReplyVerdict::Refuse(got)) => expected.compare(got, differences),
             (Some(expected), got) => differences.unlike("verdict", expected, got),
         },
+    }
+}
+
+fn admission(expected: &ExpectedAdmission, got: &Admission, differences: &mut Differences) {
+    let word = match got.decision {
+        Decision::Keep => "keep",
+        Decision::Hold => "hold",
+        Decision::Drop => "drop",
+    };
+    differences.equal("decision", Some(&expected.decision), &word.to_owned());
+    differences.contains("reason", expected.reason.as_ref(), &got.reason);
+    if let Some(edits) = &expected.edits {
+        let text = |json: &Option<Json>| json.as_ref().map(|json| json.0.clone());
+        let wanted: Vec<_> = edits.iter().map(|(pointer, json)| (pointer.clone(), text(json))).collect();
+        let made: Vec<_> = got.edits.iter().map(|edit| (edit.pointer.clone(), edit.json.clone())).collect();
+        differences.equal("edits", Some(&wanted), &made);
     }
 }
 
@@ -143,6 +202,7 @@ fn effects(expect: &Expect, observed: &Observed, differences: &mut Differences) 
         (Some(expected), None) => differences.unlike("edits", expected, &"none"),
         (Some(expected), Some(edited)) => edits(expected, edited, differences),
     }
+    duties(expect, observed, differences);
     buckets(expect, observed, differences);
     if let Some(journal) = &expect.journal {
         journal.compare(observed, differences);
@@ -171,6 +231,15 @@ fn edits(expected: &Edits, edited: &str, differences: &mut Differences) {
             differences.unlike(pointer, &"nothing", &got.to_string());
         }
     }
+}
+
+fn duties(expect: &Expect, observed: &Observed, differences: &mut Differences) {
+    let value = |(kind, json): &(String, String)| (kind.clone(), Json(json.clone()).value());
+    let set: Vec<_> = observed.conditions.iter().map(value).collect();
+    let expected = expect.obligations.iter().flatten().map(|duty| (duty.kind.clone(), duty.json.value())).collect();
+    // A condition that nobody expects changes what the client gets, as an edit does.
+    differences.equal("obligations", Some(&expected), &set);
+    differences.equal("fulfilled", expect.fulfilled.as_ref(), &observed.fulfilled);
 }
 
 fn buckets(expect: &Expect, observed: &Observed, differences: &mut Differences) {
@@ -203,6 +272,8 @@ mod tests {
             outcome,
             params: None,
             reply: None,
+            conditions: Vec::new(),
+            fulfilled: Vec::new(),
             taken: Vec::new(),
             settled: Vec::new(),
             includes: Vec::new(),
@@ -259,6 +330,20 @@ mod tests {
         assert!(compare(&expects(r#"remove = ["/arguments/x"]"#), &edited).is_err());
         assert!(compare(&expects(r#"remove = ["/arguments/y"]"#), &edited).is_ok());
         assert!(compare(&expects(r#"remove = ["/arguments/y"]"#), &passed()).is_err());
+    }
+
+    #[test]
+    fn a_condition_that_nobody_expects_is_a_difference() {
+        let conditions = vec![("mask".to_owned(), r#"{ "reply": ["/a"] }"#.to_owned())];
+        let masked = Observed { conditions, ..passed() };
+        assert!(compare(&on_call(r#"verdict = "pass""#), &masked).unwrap_err().contains("obligations"));
+        let expects = |json: &str| {
+            on_call(&format!(
+                "verdict = \"pass\"\nobligations = [{{ kind = \"mask\", json = {{ reply = [\"{json}\"] }} }}]"
+            ))
+        };
+        assert!(compare(&expects("/a"), &masked).is_ok());
+        assert!(compare(&expects("/b"), &masked).is_err() && compare(&expects("/a"), &passed()).is_err());
     }
 
     #[test]

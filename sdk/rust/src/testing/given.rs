@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::case::Json;
+use super::message::GivenMessage;
 use crate::limiter::Taken;
-use crate::{Candidate, Entry, HostError, Item, ItemHints, ItemKind, Subject};
+use crate::{Candidate, Definition, Entry, HostError, Item, ItemHints, ItemKind, Subject};
 
 /// What the host has.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -24,7 +25,9 @@ pub struct Given {
     pub credential: GivenCredential,
     /// The reply.
     pub reply: Option<GivenReply>,
-    /// The argument of `on-list`, and what `catalog` knows.
+    /// What is passing, for `on-message`.
+    pub message: GivenMessage,
+    /// The argument of `on-list` and of `on-catalog`, and what `catalog` knows.
     pub items: Vec<GivenItem>,
     /// The argument of `on-route`.
     pub candidates: Vec<GivenCandidate>,
@@ -32,10 +35,16 @@ pub struct Given {
     pub records: Vec<GivenRecord>,
     /// What plugins wrote earlier in this call: plugin, key, text.
     pub scratch: BTreeMap<String, BTreeMap<String, String>>,
+    /// Conditions that are open when the hook starts; their ids count from 0.
+    pub obligations: Vec<GivenDuty>,
     /// Answers of `limiter.take`, one after the other. One call more is an error: `other`.
     pub limiter: Vec<LimiterAnswer>,
     /// Content of `kv`: key, text. A number is its decimal text.
     pub kv: BTreeMap<String, String>,
+    /// Answers of `jose.verify`, by token. A token that is not here is malformed.
+    pub tokens: BTreeMap<String, TokenAnswer>,
+    /// Answers of `jose.verify-proof`, by proof.
+    pub proofs: BTreeMap<String, ProofAnswer>,
     /// Interfaces whose every function fails, and with which error: `kv`, `limiter`, `journal`.
     pub failing: BTreeMap<String, ErrorName>,
 }
@@ -92,6 +101,16 @@ pub struct GivenCall {
     pub params: Option<Json>,
     /// Milliseconds to the deadline; 0 stands for 30000.
     pub remaining_ms: u64,
+}
+
+/// A condition of the call.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GivenDuty {
+    /// What must be done.
+    pub kind: String,
+    /// Its parameters.
+    pub json: Json,
 }
 
 /// A credential.
@@ -252,6 +271,56 @@ pub enum LimiterAnswer {
     Error(ErrorName),
 }
 
+/// What `jose.verify` says of a token.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TokenAnswer {
+    /// It is good and has these claims, among them the issuer's name.
+    Claims(Json),
+    /// It is not good, for this reason.
+    Rejected(String),
+    /// The keys cannot be had.
+    Unavailable(String),
+}
+
+/// What `jose.verify-proof` says of a proof.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProofAnswer {
+    /// It is good.
+    Good {
+        /// Thumbprint of its key.
+        thumbprint: String,
+        /// Its claims.
+        claims: Json,
+    },
+    /// It is not, for this reason.
+    Rejected(String),
+}
+
+impl TokenAnswer {
+    /// What `jose.verify` returns.
+    pub fn to_result(&self) -> Result<String, crate::jose::TokenError> {
+        match self {
+            Self::Claims(claims) => Ok(claims.0.clone()),
+            Self::Rejected(why) => Err(crate::jose::TokenError::Rejected(why.clone())),
+            Self::Unavailable(why) => Err(crate::jose::TokenError::Unavailable(why.clone())),
+        }
+    }
+}
+
+impl ProofAnswer {
+    /// What `jose.verify-proof` returns.
+    pub fn to_result(&self) -> Result<crate::jose::Proof, crate::jose::TokenError> {
+        match self {
+            Self::Good { thumbprint, claims } => {
+                Ok(crate::jose::Proof { thumbprint: thumbprint.clone(), claims_json: claims.0.clone(), ext_json: None })
+            }
+            Self::Rejected(why) => Err(crate::jose::TokenError::Rejected(why.clone())),
+        }
+    }
+}
+
 /// The numbers in an answer of the limiter.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
@@ -350,6 +419,15 @@ impl From<&GivenItem> for Item {
             hints: hints.fold(ItemHints::empty(), |all, hint| all | hint),
             ext_json: None,
         }
+    }
+}
+
+impl From<&GivenItem> for Definition {
+    fn from(given: &GivenItem) -> Self {
+        let native_id = given.native_id.clone().unwrap_or_else(|| given.id.clone());
+        let json = given.definition.as_ref().map_or_else(|| "{}".to_owned(), |json| json.0.clone());
+        let (kind, server, digest) = (given.kind, given.server.clone(), given.digest.clone());
+        Self { kind, id: given.id.clone(), native_id, server, digest, json, ext_json: None }
     }
 }
 

@@ -16,6 +16,7 @@ pub mod document;
 pub mod expect;
 pub mod given;
 pub mod host;
+pub mod message;
 pub mod observed;
 mod partial;
 mod run;

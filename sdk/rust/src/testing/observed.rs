@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::journal::{Document, Treatment};
 use crate::limiter::Bucket;
-use crate::{CallVerdict, Choice, Finding, ReplyVerdict};
+use crate::{Admission, CallVerdict, Choice, Finding, MessageVerdict, ReplyVerdict};
 
 /// What came of one case.
 #[derive(Debug, Clone)]
@@ -15,6 +15,10 @@ pub struct Observed {
     pub params: Option<String>,
     /// The reply's result or error after the hook, if edits of the hook were committed.
     pub reply: Option<String>,
+    /// Every condition that `obligation.add` set, kind and JSON, in order, if the hook passed the call.
+    pub conditions: Vec<(String, String)>,
+    /// Ids of the conditions that the hook fulfilled, in order.
+    pub fulfilled: Vec<u32>,
     /// Every bucket that `limiter.take` was asked for, in order.
     pub taken: Vec<Bucket>,
     /// Every `limiter.settle`, in order.
@@ -44,12 +48,16 @@ pub enum Outcome {
     Selftest(Result<(), String>),
     /// `on-authenticate`.
     Finding(Finding),
+    /// `on-catalog`.
+    Admissions(Vec<Admission>),
     /// `on-list`.
     Keep(Vec<bool>),
     /// `on-call`.
     Call(CallVerdict),
     /// `on-route`.
     Choice(Choice),
+    /// `on-message`.
+    Message(MessageVerdict),
     /// `on-reply`.
     Reply(ReplyVerdict),
     /// `on-record`.
@@ -61,7 +69,10 @@ pub enum Outcome {
 impl Outcome {
     /// True if the hook's edits of the document count.
     pub fn commits_edits(&self) -> bool {
-        matches!(self, Self::Call(CallVerdict::Pass) | Self::Reply(ReplyVerdict::Pass))
+        matches!(
+            self,
+            Self::Call(CallVerdict::Pass) | Self::Message(MessageVerdict::Pass) | Self::Reply(ReplyVerdict::Pass)
+        )
     }
 
     /// True if the hook returned, so that its scratch counts.

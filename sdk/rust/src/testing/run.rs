@@ -83,9 +83,11 @@ fn run<P: Described>(case: &Case) -> Outcome {
         Run::Init => Outcome::Init(Ok(())),
         Run::Selftest => Outcome::Selftest(plugin.selftest()),
         Run::OnAuthenticate => Outcome::Finding(plugin.on_authenticate()),
+        Run::OnCatalog => Outcome::Admissions(plugin.on_catalog(given.items.iter().map(Into::into).collect())),
         Run::OnList => Outcome::Keep(plugin.on_list(given.items.iter().map(Into::into).collect())),
         Run::OnCall => Outcome::Call(plugin.on_call()),
         Run::OnRoute => Outcome::Choice(plugin.on_route(given.candidates.iter().map(Into::into).collect())),
+        Run::OnMessage => Outcome::Message(plugin.on_message(given.message.kind.into())),
         Run::OnReply => Outcome::Reply(plugin.on_reply()),
         Run::OnRecord => Outcome::Delivered(plugin.on_record(given.records.iter().map(Into::into).collect())),
     }
@@ -95,9 +97,11 @@ fn hook_of(run: Run) -> Option<Hook> {
     match run {
         Run::Init | Run::Selftest => None,
         Run::OnAuthenticate => Some(Hook::OnAuthenticate),
+        Run::OnCatalog => Some(Hook::OnCatalog),
         Run::OnList => Some(Hook::OnList),
         Run::OnCall => Some(Hook::OnCall),
         Run::OnRoute => Some(Hook::OnRoute),
+        Run::OnMessage => Some(Hook::OnMessage),
         Run::OnReply => Some(Hook::OnReply),
         Run::OnRecord => Some(Hook::OnRecord),
     }

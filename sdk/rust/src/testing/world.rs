@@ -28,6 +28,8 @@ pub(super) struct World {
     pub(super) params: Edited,
     pub(super) reply: Edited,
     pub(super) limiter: VecDeque<LimiterAnswer>,
+    pub(super) conditions: Vec<(String, String)>,
+    pub(super) fulfilled: Vec<u32>,
     pub(super) taken: Vec<Bucket>,
     pub(super) settled: Vec<(Bucket, i64)>,
     pub(super) includes: Vec<(journal::Document, String, journal::Treatment)>,
@@ -73,6 +75,10 @@ impl World {
         let given = case.given.clone();
         let params = Edited::parse("given.call.params", given.call.params.as_ref().map(|json| json.0.as_str()))?;
         let reply = given.reply.as_ref().and_then(|reply| reply.result.as_ref().or(reply.error.as_ref()));
+        let reply = match case.hook {
+            Run::OnMessage => given.message.document.as_ref(),
+            _ => reply,
+        };
         let reply = Edited::parse("given.reply", reply.map(|json| json.0.as_str()))?;
         Ok(Self {
             plugin: manifest.name.clone(),
@@ -85,6 +91,8 @@ impl World {
             reply,
             limiter: given.limiter.iter().copied().collect(),
             kv: given.kv.iter().map(|(key, text)| (key.clone(), text.clone().into_bytes())).collect(),
+            conditions: Vec::new(),
+            fulfilled: Vec::new(),
             taken: Vec::new(),
             settled: Vec::new(),
             includes: Vec::new(),
@@ -109,6 +117,8 @@ impl World {
         Observed {
             params: world.params.committed(commits),
             reply: world.reply.committed(commits),
+            conditions: if commits { world.conditions } else { Vec::new() },
+            fulfilled: if returned { world.fulfilled } else { Vec::new() },
             taken: world.taken,
             settled: world.settled,
             includes: world.includes,
@@ -124,7 +134,7 @@ impl World {
 
     /// True while a hook that has a message runs.
     pub(super) fn has_call(&self) -> bool {
-        self.in_hook && !matches!(self.run, Run::OnAuthenticate | Run::OnRecord)
+        self.in_hook && !matches!(self.run, Run::OnAuthenticate | Run::OnCatalog | Run::OnRecord)
     }
 
     /// One text for the whole identity, with lengths before the parts.

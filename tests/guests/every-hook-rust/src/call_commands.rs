@@ -186,7 +186,7 @@ fn oblige() -> Result<CallVerdict, HostError> {
 
 fn fulfil() -> Result<CallVerdict, HostError> {
     let pending = obligation::pending();
-    for duty in pending.iter().filter(|duty| duty.kind == "mask") {
+    for duty in pending.iter().filter(|duty| duty.kind == "stamp") {
         obligation::fulfil(duty.id)?;
     }
     let duties = pending.iter().map(|duty| list([quoted(&duty.kind), duty.json.clone()]));

@@ -4,15 +4,15 @@ use serde_json::{Value, json};
 
 use crate::message::Trouble;
 use crate::options::Options;
-use crate::tools;
+use crate::{tasks, tools};
 
 /// The whole of one list; none for a method that lists nothing.
 pub(crate) fn list(method: &str, options: &Options) -> Option<(&'static str, Vec<Value>)> {
     match method {
         "tools/list" => Some(("tools", tool_definitions(options))),
         "prompts/list" => Some(("prompts", prompts())),
-        "resources/list" => Some(("resources", resources())),
-        "resources/templates/list" => Some(("resourceTemplates", templates())),
+        "resources/list" => Some(("resources", resources(&options.notes))),
+        "resources/templates/list" => Some(("resourceTemplates", templates(&options.notes))),
         _ => None,
     }
 }
@@ -45,10 +45,15 @@ pub(crate) fn prompt(params: &Value) -> Result<Value, Trouble> {
     )
 }
 
+/// The result of `completion/complete`: the one value is the server's name.
+pub(crate) fn completion(options: &Options) -> Value {
+    json!({ "completion": { "values": [options.name] } })
+}
+
 /// The result of `resources/read`.
-pub(crate) fn resource(params: &Value, modern: bool) -> Result<Value, Trouble> {
+pub(crate) fn resource(params: &Value, modern: bool, options: &Options) -> Result<Value, Trouble> {
     let uri = params["uri"].as_str().unwrap_or_default();
-    let Some(number) = uri.strip_prefix("fake://note/") else {
+    let Some(number) = uri.strip_prefix(&format!("fake://{}/", options.notes)) else {
         let code = if modern { -32602 } else { -32002 };
         return Err(Trouble::new(code, format!("Resource not found: {uri}")).with_data(json!({ "uri": uri })));
     };
@@ -62,22 +67,24 @@ fn tool_definitions(options: &Options) -> Vec<Value> {
         schema["properties"] = json!({ "text": { "type": "string", "x-mcp-header": "Text" } });
     }
     let definition = |(name, about): &(&str, &str)| json!({ "name": name, "description": about, "inputSchema": schema, "x-odd": true });
-    tools::ALL.iter().filter(has).map(definition).collect()
+    // Only where it is asked for: a client that knows no tasks cannot call it.
+    let task = options.tools.iter().any(|tool| tool == tasks::TOOL).then_some(&tasks::DEFINITION);
+    tools::ALL.iter().chain(task).filter(has).map(definition).collect()
 }
 
 fn prompts() -> Vec<Value> {
     vec![json!({ "name": "greet", "arguments": [{ "name": "whom", "required": false }] })]
 }
 
-fn resources() -> Vec<Value> {
+fn resources(notes: &str) -> Vec<Value> {
     vec![
-        json!({ "uri": "fake://note/1", "name": "one", "mimeType": "text/plain" }),
-        json!({ "uri": "fake://note/2", "name": "two", "mimeType": "text/plain" }),
+        json!({ "uri": format!("fake://{notes}/1"), "name": "one", "mimeType": "text/plain" }),
+        json!({ "uri": format!("fake://{notes}/2"), "name": "two", "mimeType": "text/plain" }),
     ]
 }
 
-fn templates() -> Vec<Value> {
-    vec![json!({ "uriTemplate": "fake://note/{number}", "name": "note" })]
+fn templates(notes: &str) -> Vec<Value> {
+    vec![json!({ "uriTemplate": format!("fake://{notes}/{{number}}"), "name": "note" })]
 }
 
 #[cfg(test)]

@@ -26,6 +26,9 @@ pub(crate) struct Options {
     /// Read everything and never say a word.
     #[arg(long)]
     pub(crate) mute: bool,
+    /// What its resources are called: `fake://<notes>/1` and so on.
+    #[arg(long, default_value = "note")]
+    pub(crate) notes: String,
     /// The name it gives itself.
     #[arg(long, default_value = "fake")]
     pub(crate) name: String,

@@ -71,7 +71,10 @@ impl Server {
             }
             ("tasks/get" | "tasks/update" | "tasks/cancel", true) => Ok(tasks::answer(method, &params)?.to_string()),
             ("prompts/get", _) => Ok(complete(offers::prompt(&params)?, modern).to_string()),
-            ("resources/read", _) => Ok(cacheable(offers::resource(&params, modern)?, modern).to_string()),
+            ("resources/read", _) => {
+                Ok(cacheable(offers::resource(&params, modern, &self.options)?, modern).to_string())
+            }
+            ("completion/complete", _) => Ok(complete(offers::completion(&self.options), modern).to_string()),
             ("tools/call", _) => self.call(message, params, modern, peer).await,
             _ => Err(Trouble::new(-32601, format!("Method not found: {method}"))),
         }
@@ -80,6 +83,9 @@ impl Server {
     /// Takes a notification.
     pub(crate) fn notified(&self, message: &Message) {
         let method = message.method.as_deref().unwrap_or_default();
+        if method == "notifications/roots/list_changed" {
+            self.diary.note("roots changed");
+        }
         if method != "notifications/cancelled" {
             return;
         }

@@ -9,6 +9,8 @@ pub(crate) const EXTENSION: &str = "io.modelcontextprotocol/tasks";
 /// The tool that becomes a task, and the id of that task.
 pub(crate) const TOOL: &str = "task";
 const ID: &str = "task-1";
+/// The tool, where it is listed.
+pub(crate) const DEFINITION: (&str, &str) = (TOOL, "Becomes a task.");
 
 /// The result of a call that becomes a task.
 pub(crate) fn created(params: &Value) -> Result<Value, Trouble> {

@@ -10,9 +10,9 @@ use bytes::Bytes;
 use cardea_chain::{
     Ask, Call, CallVerdict, Candidate, Chain, Credential, Directory, Done, Endpoint, Event, Exchange, Fault, FaultKind,
     Finding, Health, Hook, HookFuture, Hooks, ItemKind, Matcher, OnError, Place, Placed, Record, Recorder, Refusal,
-    RefusalKind, Role, Side, Stage, Subject, Target, Upstream,
+    RefusalKind, Role, Side, Stage, Subject, Target, Unrecorded, Upstream,
 };
-use cardea_listen::{Generation, Limits, Settings, bind};
+use cardea_listen::{Generation, Limits, Resource, Settings, bind};
 use cardea_message::{ErrorObject, Id, Message, Method, Notification, Pointer, Response, compose, json};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
@@ -102,7 +102,15 @@ fn generation(number: u64, server: &Arc<FakeServer>, journal: &Arc<Journal>) -> 
         number,
         chain: Arc::new(Chain::new(vec![stage], number, recorder)),
         endpoints: HashMap::from(paths.map(|path| (Arc::from(path), Arc::clone(&directory)))),
+        resources: HashMap::from([(Arc::from("/servers/x/mcp"), declared())]),
+        retired: CancellationToken::new(),
     }
+}
+
+/// What the doorman declares of one of the endpoints.
+fn declared() -> Resource {
+    let issuer = "https://id.example".to_owned();
+    Resource { authorization_servers: vec![issuer], scopes: vec!["mcp:tools".to_owned()], ..Resource::default() }
 }
 
 // ---- The server ----------------------------------------------------------------------------------------------------
@@ -369,9 +377,9 @@ impl Stage for Doorman {
 }
 
 impl Recorder for Journal {
-    fn record(&self, record: Box<Record>) -> BoxFuture<'_, ()> {
+    fn record(&self, record: Box<Record>) -> BoxFuture<'_, Result<(), Unrecorded>> {
         self.record_now(record);
-        std::future::ready(()).boxed()
+        std::future::ready(Ok(())).boxed()
     }
 
     fn record_now(&self, record: Box<Record>) {

@@ -114,23 +114,53 @@ pub mod scratch {
     }
 }
 
-/// Conditions under which a call may pass. As in the gateway of 0.1, nobody can add any.
+/// Conditions under which a call may pass. The gateway checks the parameters of its own kinds; here they are taken as they are.
 #[allow(missing_docs, reason = "documented in wit/obligation.wit")]
 pub mod obligation {
     pub use crate::bindings::base::cardea::plugin::obligation::Duty;
 
+    use super::super::super::case::Run;
+    use super::super::super::world::{World, with};
     use crate::HostError;
 
-    pub fn add(_kind: &str, _json: &str) -> Result<u32, HostError> {
-        Err(HostError::Denied("this version of the gateway does not enforce obligations".to_owned()))
+    /// Kinds that the gateway itself fulfils.
+    const OF_HOUSE: [&str; 3] = ["mask", "remove", "reason"];
+
+    pub fn add(kind: &str, json: &str) -> Result<u32, HostError> {
+        with(|world| {
+            if world.run != Run::OnCall || !world.in_hook || world.role != "rights" {
+                return Err(HostError::Denied("conditions are set by the role `rights`, in `on-call`".to_owned()));
+            }
+            let id = world.given.obligations.len() + world.conditions.len();
+            world.conditions.push((kind.to_owned(), json.to_owned()));
+            Ok(id as u32)
+        })
     }
 
     pub fn pending() -> Vec<Duty> {
-        Vec::new()
+        with(|world| if world.has_call() { open(world) } else { Vec::new() })
     }
 
-    pub fn fulfil(_id: u32) -> Result<(), HostError> {
-        Err(HostError::NotFound)
+    fn open(world: &World) -> Vec<Duty> {
+        let given = world.given.obligations.iter().map(|duty| (duty.kind.clone(), duty.json.0.clone()));
+        let all = (0..).zip(given.chain(world.conditions.iter().cloned()));
+        all.filter(|(id, _)| !world.fulfilled.contains(id)).map(|(id, (kind, json))| Duty { id, kind, json }).collect()
+    }
+
+    pub fn fulfil(id: u32) -> Result<(), HostError> {
+        with(|world| {
+            if !world.in_hook || !matches!(world.run, Run::OnCall | Run::OnReply) {
+                return Err(HostError::Denied("conditions are fulfilled in `on-call` and `on-reply`".to_owned()));
+            }
+            let given = world.given.obligations.get(id as usize).filter(|_| !world.fulfilled.contains(&id));
+            let duty = given.ok_or(HostError::NotFound)?;
+            if OF_HOUSE.contains(&duty.kind.as_str()) {
+                let kind = &duty.kind;
+                return Err(HostError::Denied(format!("the gateway itself fulfils `{kind}`, and nobody can for it")));
+            }
+            world.fulfilled.push(id);
+            Ok(())
+        })
     }
 }
 

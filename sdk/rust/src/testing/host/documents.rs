@@ -161,10 +161,16 @@ pub mod reply {
     use super::super::super::case::Run;
     use super::super::super::given::{GivenOrigin, GivenReply};
     use super::super::super::world::with;
-    use super::{HostError, TextPage, World};
+    use super::{Edited, HostError, TextPage, World};
 
     fn visible(world: &World) -> Option<&GivenReply> {
         world.given.reply.as_ref().filter(|_| world.in_hook && world.run == Run::OnReply)
+    }
+
+    /// What pointers start at: the reply, or what is passing.
+    fn document(world: &World) -> Option<&Edited> {
+        let has_one = world.run == Run::OnMessage || visible(world).is_some();
+        Some(&world.reply).filter(|_| world.in_hook && has_one)
     }
 
     pub fn origin() -> Producer {
@@ -194,11 +200,11 @@ pub mod reply {
     }
 
     pub fn size() -> u64 {
-        with(|world| visible(world).map_or(0, |_| world.reply.size()))
+        with(|world| document(world).map_or(0, Edited::size))
     }
 
     pub fn get(pointer: &str) -> Option<String> {
-        with(|world| visible(world).and_then(|_| super::get(&world.reply, pointer)))
+        with(|world| super::get(document(world)?, pointer))
     }
 
     pub fn get_many(pointers: &[String]) -> Vec<Option<String>> {
@@ -206,12 +212,12 @@ pub mod reply {
     }
 
     pub fn text(pointer: &str) -> Option<String> {
-        with(|world| visible(world).and_then(|_| super::text(&world.reply, pointer)))
+        with(|world| super::text(document(world)?, pointer))
     }
 
     pub fn texts(cursor: u32) -> TextPage {
-        with(|world| match visible(world) {
-            Some(_) => super::texts(&world.reply, cursor),
+        with(|world| match document(world) {
+            Some(edited) => super::texts(edited, cursor),
             None => TextPage { leaves: Vec::new(), next: None },
         })
     }
@@ -233,11 +239,11 @@ pub mod reply {
 
     fn may_edit(world: &World, pointer: &str) -> Result<(), HostError> {
         let denied = |why: String| Err(HostError::Denied(why));
-        if world.run != Run::OnReply || world.role != "content" {
-            return denied("replies are edited by the role `content`, in on-reply".to_owned());
+        if !matches!(world.run, Run::OnReply | Run::OnMessage) || world.role != "content" {
+            return denied("replies are edited by the role `content`, in on-reply and on-message".to_owned());
         }
-        let by_server = |reply: &GivenReply| reply.error.is_none() || reply.origin == GivenOrigin::Server;
-        if !visible(world).is_some_and(by_server) {
+        let by_house = |reply: &GivenReply| reply.error.is_some() && reply.origin != GivenOrigin::Server;
+        if visible(world).is_some_and(by_house) || document(world).is_none() {
             return denied("refusals and faults are worded by the gateway".to_owned());
         }
         if pointer.is_empty() || pointer == "/_meta" || pointer.starts_with("/_meta/") {

@@ -1,4 +1,4 @@
-//! The imports that need a grant: `kv`, `limiter`, `journal`.
+//! The imports that need a grant: `kv`, `limiter`, `journal`, `jose`.
 
 /// Keys and values that outlive calls.
 #[allow(missing_docs, reason = "documented in wit/kv.wit")]
@@ -124,5 +124,28 @@ pub mod journal {
             world.notes.insert(key.to_owned(), json.to_owned());
             Ok(())
         })
+    }
+}
+
+/// Signed tokens.
+#[allow(missing_docs, reason = "documented in wit/jose.wit")]
+pub mod jose {
+    pub use crate::bindings::base::cardea::plugin::jose::{Proof, TokenError};
+
+    use super::super::super::world::{World, with};
+
+    fn ask<T>(answer: impl FnOnce(&World) -> Option<Result<T, TokenError>>) -> Result<T, TokenError> {
+        with(|world| {
+            world.check_granted("jose").map_err(|_| TokenError::Unavailable("jose is not granted".to_owned()))?;
+            answer(world).unwrap_or_else(|| Err(TokenError::Malformed("the case does not have it".to_owned())))
+        })
+    }
+
+    pub fn verify(token: &str, _issuer: &str) -> Result<String, TokenError> {
+        ask(|world| Some(world.given.tokens.get(token)?.to_result()))
+    }
+
+    pub fn verify_proof(proof: &str) -> Result<Proof, TokenError> {
+        ask(|world| Some(world.given.proofs.get(proof)?.to_result()))
     }
 }

@@ -10,5 +10,5 @@ mod unscripted;
 
 pub use always::{catalog, clock, config, credential, log, metric, obligation, scratch, subject};
 pub use documents::{call, reply};
-pub use granted::{journal, kv, limiter};
-pub use unscripted::{http, invoke, jose, secret};
+pub use granted::{jose, journal, kv, limiter};
+pub use unscripted::{http, invoke, secret};

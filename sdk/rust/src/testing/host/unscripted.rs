@@ -1,5 +1,5 @@
-//! The imports that no case can script: they answer `unavailable`. `jose` and `invoke` no host of 0.1 has; what `http` and
-//! `secret` do is tried against the gateway.
+//! The imports that no case can script: they answer `unavailable`. `invoke` no host of 0.1 has; what `http` and `secret`
+//! do is tried against the gateway.
 
 use crate::HostError;
 
@@ -34,16 +34,6 @@ pub mod secret {
 
     pub fn reveal(_name: &str) -> Result<Vec<u8>, HostError> {
         unavailable()
-    }
-}
-
-/// Signed tokens.
-#[allow(missing_docs, reason = "documented in wit/jose.wit")]
-pub mod jose {
-    pub use crate::bindings::base::cardea::plugin::jose::TokenError;
-
-    pub fn verify(_token: &str, _issuer: &str) -> Result<String, TokenError> {
-        Err(TokenError::Unavailable("not built in 0.1".to_owned()))
     }
 }
 
