@@ -37,7 +37,7 @@ serve() {
     cp "$here/cardea.toml" "$work/$1/cardea.toml"
     cardea serve --manifest "$work/$1/cardea.toml" 2>"$work/$1/log" &
     running+=($!)
-    if ! eventually grep -q '"serving"' "$work/$1/log"; then
+    if ! eventually grep -qs '"serving"' "$work/$1/log"; then
         cat "$work/$1/log" >&2
         exit 1
     fi
@@ -67,11 +67,13 @@ end() {
 
 # One call was made; five more are let in, wherever they come in.
 limited() {
-    local other answered=0 url
+    local other answered=0 url id text
     other=$(open_session "$two")
     for url in "$one" "$two" "$one" "$two" "$one" "$two" "$one"; do
         [[ $url == "$one" ]] && id=$session || id=$other
-        call "$url" "$id" | tee /dev/stderr | grep -q 'Hinge oil' && answered=$((answered + 1))
+        text=$(call "$url" "$id")
+        echo "$text"
+        if [[ $text == *'Hinge oil'* ]]; then answered=$((answered + 1)); fi
     done
     [[ $answered == 5 ]]
 }
@@ -95,7 +97,7 @@ expect() {
     fi
 }
 
-answers() { local pattern=$1; shift; "$@" | tee /dev/stderr | grep -q -- "$pattern"; }
+answers() { local pattern=$1 text; shift; text=$("$@"); echo "$text"; grep -q -- "$pattern" <<<"$text"; }
 
 # eventually COMMAND...: tries again until it holds, for ten seconds at most.
 eventually() {

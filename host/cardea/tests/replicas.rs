@@ -11,6 +11,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
@@ -80,7 +81,8 @@ fn legacy(session: Option<&str>, method: &str, message: &Value) -> Request {
 
 fn initialize() -> Request {
     let client = json!({ "name": "test", "version": "1" });
-    let params = json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client });
+    let capabilities = json!({ "roots": {} });
+    let params = json!({ "protocolVersion": "2025-11-25", "capabilities": capabilities, "clientInfo": client });
     legacy(None, "POST", &json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params }))
 }
 
@@ -137,6 +139,68 @@ async fn a_session_of_one_is_served_ended_and_missed_by_the_other() {
     assert!(missed.text().contains("begin again with `initialize`"), "{}", missed.text());
     let again = open_session(other.address()).await;
     assert_eq!(echo(other.address(), &again).await.status, 200);
+    other.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_of_a_session_goes_through_the_other_and_ends_with_it() {
+    let House { one, other, _folders } = House::start(&manifest(None)).await;
+    let session = open_session(one.address()).await;
+    let (mut stream, mut said) = streamed(other.address(), &session, "GET", "", "id: ").await;
+    assert!(said.starts_with(b"HTTP/1.1 200"));
+    let second = legacy(Some(&session), "GET", &Value::Null).send(one.address()).await.unwrap();
+    assert_eq!(second.status, 409, "the owner knows that its stream is read");
+
+    other.stop().await.unwrap();
+    while stream.read_buf(&mut said).await.unwrap() > 0 {}
+    assert_eq!(echo(one.address(), &session).await.status, 200, "the session goes on");
+    one.stop().await.unwrap();
+}
+
+/// Sends a message of a session and reads what comes until it holds this. More may come.
+async fn streamed(address: SocketAddr, session: &str, verb: &str, more: &str, until: &str) -> (TcpStream, Vec<u8>) {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let head = format!(
+        "{verb} /servers/old/mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+         Accept: application/json, text/event-stream\r\nMCP-Protocol-Version: 2025-11-25\r\n\
+         Mcp-Session-Id: {session}\r\n"
+    );
+    let more = if more.is_empty() { "\r\n" } else { more };
+    stream.write_all(format!("{head}{more}").as_bytes()).await.unwrap();
+    let mut said = Vec::new();
+    while !String::from_utf8_lossy(&said).contains(until) {
+        assert_ne!(stream.read_buf(&mut said).await.unwrap(), 0, "{}", String::from_utf8_lossy(&said));
+    }
+    (stream, said)
+}
+
+/// What follows a word, up to a word that ends it.
+fn after<'a>(text: &'a str, word: &str, end: &[char]) -> &'a str {
+    let (_, rest) = text.rsplit_once(word).unwrap_or_else(|| panic!("no {word} in {text}"));
+    rest.split(end).next().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_and_the_rest_of_a_broken_stream_find_their_session_through_the_other() {
+    let House { one, other, _folders } = House::start(&manifest(None)).await;
+    let session = open_session(one.address()).await;
+    let params = json!({ "name": "ask", "arguments": { "method": "roots/list" } });
+    let call = json!({ "jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": params }).to_string();
+    let body = format!("Content-Length: {}\r\n\r\n{call}", call.len());
+    let (stream, said) = streamed(other.address(), &session, "POST", &body, "roots/list\"").await;
+    let said = String::from_utf8(said).unwrap();
+    let (event, question) = (after(&said, "id: ", &['\r', '\n']), after(&said, "\"id\":", &[',', '}']));
+    drop(stream);
+
+    let question: Value = serde_json::from_str(question).unwrap();
+    let answer = json!({ "jsonrpc": "2.0", "id": question, "result": { "roots": [{ "uri": "file:///a" }] } });
+    let taken = legacy(Some(&session), "POST", &answer).send(other.address()).await.unwrap();
+    assert_eq!(taken.status, 202, "{}", taken.text());
+
+    let resume = format!("Last-Event-ID: {event}\r\n\r\n");
+    let (_, rest) = streamed(other.address(), &session, "GET", &resume, "file:///a").await;
+    assert!(String::from_utf8_lossy(&rest).contains(r#""id": 7"#), "{}", String::from_utf8_lossy(&rest));
+    one.stop().await.unwrap();
     other.stop().await.unwrap();
 }
 

@@ -9,13 +9,11 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use cardea_chain::{CallId, Client, Credential, Directory};
 use cardea_message::{Envelope, EnvelopeFault, Message, Meta, Method, ParseFault, Version, error};
-use cardea_seal::Ticket;
 use http::header::{CONNECTION, ORIGIN};
 use http::request::Parts;
 use http::uri::Authority;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
 use http_body::Body;
-use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use tokio::sync::Semaphore;
 use tokio::time::interval;
@@ -34,7 +32,7 @@ use crate::respond::{Answered, Rejection};
 use crate::session::{SESSION_ID, Session, Sessions};
 use crate::visit::Visit;
 use crate::walking::Holds;
-use crate::{Generation, Link, Settings, handover, http_sse, ids, legacy, modern, resource};
+use crate::{Generation, Settings, handover, http_sse, ids, legacy, modern, resource};
 
 /// Header that names the protocol version of a message.
 pub(crate) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
@@ -66,6 +64,20 @@ pub(crate) struct Posted {
     pub(crate) envelope: Result<Envelope, EnvelopeFault>,
     pub(crate) text: Bytes,
     pub(crate) share: Arc<Share>,
+}
+
+/// How an exchange came in.
+pub(crate) struct Came<'a> {
+    /// The name under which the client addressed the gateway.
+    pub(crate) authority: Authority,
+    /// Whether another replica handed it over.
+    pub(crate) is_handed: bool,
+    /// Whether its body would be taken for the next request if nobody reads it.
+    unread: bool,
+    /// Id of the exchange.
+    pub(crate) id: &'a CallId,
+    /// Told when its connection is asked to go.
+    leaving: &'a CancellationToken,
 }
 
 /// An exchange that has come in.
@@ -122,8 +134,8 @@ impl Front {
         let origin = head.headers.get(ORIGIN).cloned();
         // A body that nobody read must not be taken for the next request. HTTP/2 frames it, HTTP/1 needs a new connection.
         let unread = head.version < http::Version::HTTP_2 && !body.is_end_stream();
-        let uri = head.uri.clone();
-        let about = resource::asked(uri.path());
+        let path = head.uri.path().to_owned();
+        let about = resource::asked(&path);
         let handed = handover::received(&head, &self.settings.replica);
         let is_handed = matches!(handed, Ok(Some(_)));
         // Who handed it over has judged its host and origin.
@@ -137,21 +149,10 @@ impl Front {
             Ok(authority) => match gate::preflight(&head) {
                 Some(preflight) => preflight,
                 None if let Some(path) = about => self.describe(&head.method, path, &authority),
-                None => match self.session_elsewhere(&head, is_handed) {
-                    Some((link, ticket)) => {
-                        let passed = self.pass_session(link, &ticket, head, body, &authority, &id).await;
-                        passed.unwrap_or_else(|rejection| closing(told(rejection, &id), unread))
-                    }
-                    None => match self.receive(head, body, &authority, &id).await {
-                        Ok(received) => {
-                            let asked_here = Some(&authority).filter(|_| !is_handed);
-                            let answered = self.dispatch(received, exchange.leaving(), asked_here).await;
-                            let answered = answered.unwrap_or_else(|rejection| told(rejection, &id));
-                            self.pointing(answered, uri.path(), &authority)
-                        }
-                        Err(rejection) => self.pointing(closing(told(rejection, &id), unread), uri.path(), &authority),
-                    },
-                },
+                None => {
+                    let came = Came { authority, is_handed, unread, id: &id, leaving: exchange.leaving() };
+                    self.admitted(head, body, came).await
+                }
             },
             Err(rejection) => closing(told(rejection, &id), unread),
         };
@@ -202,47 +203,21 @@ impl Front {
         }
     }
 
-    /// The owner of the session an exchange belongs to, if that is another replica and nobody handed the exchange over.
-    fn session_elsewhere(&self, head: &Parts, is_handed: bool) -> Option<(&Link, Ticket)> {
-        let link = self.settings.link.as_ref().filter(|_| !is_handed)?;
-        Some((link, handover::session_elsewhere(&head.headers, &self.settings.replica)?))
-    }
-
-    async fn pass_session(
-        &self,
-        link: &Link,
-        ticket: &Ticket,
-        head: Parts,
-        body: Incoming,
-        authority: &Authority,
-        id: &CallId,
-    ) -> Result<Answered, Box<Rejection>> {
-        let target = handover::target(&head).to_owned();
-        let Parts { method, headers, .. } = head;
-        let body = Either::Left(body);
-        let handover = Handover { method, target: &target, headers, body, authority, id };
-        link.pass(&self.settings.replica, ticket, handover, About::Session).await
-    }
-
-    /// The answer to a call that is made again, of the replica at which it waits; none if that is this one.
-    async fn pass_call(
-        &self,
-        visit: &Visit,
-        posted: &Posted,
-        authority: &Authority,
-    ) -> Option<Result<Answered, Box<Rejection>>> {
-        let link = self.settings.link.as_ref()?;
-        let ticket = handover::call_elsewhere(posted, &self.settings.replica)?;
-        let handover = Handover {
-            method: http::Method::POST,
-            target: &visit.endpoint,
-            headers: HeaderMap::clone(&visit.headers),
-            body: Either::Right(Full::new(posted.text.clone())),
-            authority,
-            id: &visit.id,
+    /// What comes in is answered here, unless it belongs to a session of another replica.
+    async fn admitted(self: &Arc<Self>, head: Parts, body: Incoming, came: Came<'_>) -> Answered {
+        let refused = |rejection| closing(told(rejection, came.id), came.unread);
+        if let Some((link, ticket)) = self.session_elsewhere(&head, came.is_handed) {
+            return self.pass_session(link, &ticket, head, body, &came).await.unwrap_or_else(refused);
+        }
+        let path = head.uri.path().to_owned();
+        let answered = match self.receive(head, body, &came.authority, came.id).await {
+            Ok(received) => {
+                let answered = self.dispatch(received, &came).await;
+                answered.unwrap_or_else(|rejection| told(rejection, came.id))
+            }
+            Err(rejection) => refused(rejection),
         };
-        let about = About::Call(posted.request_id());
-        Some(link.pass(&self.settings.replica, &ticket, handover, about).await)
+        self.pointing(answered, &path, &came.authority)
     }
 
     /// Path and method, then room 2, and only then the body.
@@ -311,12 +286,7 @@ impl Front {
         }
     }
 
-    async fn dispatch(
-        self: &Arc<Self>,
-        received: Received,
-        leaving: &CancellationToken,
-        authority: Option<&Authority>,
-    ) -> Result<Answered, Box<Rejection>> {
+    async fn dispatch(self: &Arc<Self>, received: Received, came: &Came<'_>) -> Result<Answered, Box<Rejection>> {
         let (visit, posted) = match received {
             Received::Post(visit, posted) => (visit, *posted),
             Received::Get(visit) => return legacy::listen(self, &visit),
@@ -328,12 +298,12 @@ impl Front {
         let claimed = posted.envelope.as_ref().ok().and_then(|envelope| envelope.version.as_deref());
         match era::path(header, claimed) {
             Path::Modern => {
-                if let Some(authority) = authority
-                    && let Some(passed) = self.pass_call(&visit, &posted, authority).await
+                if !came.is_handed
+                    && let Some(passed) = self.pass_call(&visit, &posted, &came.authority).await
                 {
                     return passed;
                 }
-                modern::answer(self, &visit, posted, leaving).await
+                modern::answer(self, &visit, posted, came.leaving).await
             }
             Path::Legacy => legacy::answer(self, &visit, posted).await,
             Path::Mismatch => {

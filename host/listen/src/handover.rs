@@ -26,21 +26,26 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
-use crate::front::Posted;
+use crate::front::{Came, Front, Posted};
 use crate::ids;
 use crate::legacy;
-use crate::outgoing::Outgoing;
+use crate::outgoing::{Outgoing, Passing};
 use crate::respond::{Answered, Rejection};
 use crate::session::SESSION_ID;
+use crate::visit::Visit;
 
 /// Header with the ticket of an exchange that is handed over.
 const HANDOVER: HeaderName = HeaderName::from_static("cardea-handover");
 /// Headers that are about one connection only.
 const OF_A_CONNECTION: [HeaderName; 8] =
     [CONNECTION, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION];
-/// How long a replica may take to accept a connection, and how long a ticket is good for: clocks differ.
+/// How long a replica may take to accept a connection, and be silent before the system looks whether it is there.
 const CONNECT: Duration = Duration::from_secs(1);
+const KEEP_ALIVE: Duration = Duration::from_secs(60);
+/// How long a ticket is good for: clocks differ.
 const FRESH_MS: u64 = 60_000;
 
 type Sent = Either<Incoming, Full<Bytes>>;
@@ -52,19 +57,23 @@ pub struct Link {
 }
 
 /// An exchange as it is handed over.
-pub(crate) struct Handover<'a> {
-    pub(crate) method: Method,
-    pub(crate) target: &'a str,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Sent,
+struct Handover<'a> {
+    method: Method,
+    target: &'a str,
+    headers: HeaderMap,
+    body: Sent,
     /// The name under which the client addressed the gateway.
-    pub(crate) authority: &'a Authority,
-    pub(crate) id: &'a CallId,
+    authority: &'a Authority,
+    id: &'a CallId,
+    /// How long the owner may take to begin its answer.
+    patience: Duration,
+    /// Told when the answer has to end, if it may have no end of its own.
+    until: Option<CancellationToken>,
 }
 
 /// What an exchange is about, as far as a lost owner has to be told of it.
 #[derive(Clone, Copy)]
-pub(crate) enum About<'a> {
+enum About<'a> {
     /// A session.
     Session,
     /// A call that is made again.
@@ -92,6 +101,10 @@ impl Link {
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(CONNECT));
+        // A replica that lost its power says nothing at the end of a stream.
+        tcp.set_keepalive(Some(KEEP_ALIVE));
+        tcp.set_keepalive_interval(Some(KEEP_ALIVE / 4));
+        tcp.set_keepalive_retries(Some(4));
         let connector =
             HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp);
         let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
@@ -99,16 +112,20 @@ impl Link {
     }
 
     /// Hands an exchange over to the owner of a ticket and passes on what it answers, as it comes.
-    pub(crate) async fn pass(
+    async fn pass(
         &self,
         replica: &Replica,
         ticket: &Ticket,
         handover: Handover<'_>,
         about: About<'_>,
     ) -> Result<Answered, Box<Rejection>> {
-        let id = handover.id.clone();
+        let (id, until, patience) = (handover.id.clone(), handover.until.clone(), handover.patience);
         let request = handover.into_request(replica, &ticket.owner).ok_or_else(|| gone(about))?;
-        let answered = self.client.request(request).await.map_err(|error| {
+        let answered = timeout(patience, self.client.request(request)).await.map_err(|_| {
+            tracing::warn!(call = %id, owner = ticket.owner, "the replica that keeps this does not answer");
+            Rejection::overloaded("The gateway that keeps this does not answer; try again")
+        })?;
+        let answered = answered.map_err(|error| {
             tracing::warn!(call = %id, owner = ticket.owner, "the replica that keeps this cannot be asked: {error}");
             gone(about)
         })?;
@@ -116,7 +133,7 @@ impl Link {
         OF_A_CONNECTION.iter().for_each(|name| drop(head.headers.remove(name)));
         // Said again by whoever answers the client.
         head.headers.remove(VARY);
-        let mut response = Response::new(Outgoing::Passed(body));
+        let mut response = Response::new(Outgoing::Passed(Passing::new(body, until)));
         (*response.status_mut(), *response.headers_mut()) = (head.status, head.headers);
         Ok(response)
     }
@@ -144,6 +161,68 @@ impl Handover<'_> {
     }
 }
 
+impl Front {
+    /// The owner of the session an exchange belongs to, if that is another replica and nobody handed the exchange over.
+    pub(crate) fn session_elsewhere(&self, head: &Parts, is_handed: bool) -> Option<(&Link, Ticket)> {
+        let link = self.settings.link.as_ref().filter(|_| !is_handed)?;
+        Some((link, session_elsewhere(&head.headers, &self.settings.replica)?))
+    }
+
+    pub(crate) async fn pass_session(
+        &self,
+        link: &Link,
+        ticket: &Ticket,
+        head: Parts,
+        body: Incoming,
+        came: &Came<'_>,
+    ) -> Result<Answered, Box<Rejection>> {
+        let target = target(&head).to_owned();
+        let Parts { method, headers, .. } = head;
+        // A stream that has no end of its own must not hold up the end of this replica.
+        let until = (method == Method::GET).then(|| self.closing.clone());
+        let (body, authority) = (Either::Left(body), &came.authority);
+        let handover = Handover {
+            method,
+            target: &target,
+            headers,
+            body,
+            authority,
+            id: came.id,
+            patience: self.patience(),
+            until,
+        };
+        link.pass(&self.settings.replica, ticket, handover, About::Session).await
+    }
+
+    /// Every answer has begun by then: what lasts longer shows a sign of life.
+    fn patience(&self) -> Duration {
+        self.settings.limits.body_timeout + self.settings.limits.keep_alive * 2
+    }
+
+    /// The answer to a call that is made again, of the replica at which it waits; none if that is this one.
+    pub(crate) async fn pass_call(
+        &self,
+        visit: &Visit,
+        posted: &Posted,
+        authority: &Authority,
+    ) -> Option<Result<Answered, Box<Rejection>>> {
+        let link = self.settings.link.as_ref()?;
+        let ticket = call_elsewhere(posted, &self.settings.replica)?;
+        let handover = Handover {
+            method: Method::POST,
+            target: &visit.endpoint,
+            headers: HeaderMap::clone(&visit.headers),
+            body: Either::Right(Full::new(posted.text.clone())),
+            authority,
+            id: &visit.id,
+            patience: self.patience(),
+            until: None,
+        };
+        let about = About::Call(posted.request_id());
+        Some(link.pass(&self.settings.replica, &ticket, handover, about).await)
+    }
+}
+
 /// The name under which the client addressed the replica that handed this exchange over; none if it comes from a client.
 pub(crate) fn received(head: &Parts, replica: &Replica) -> Result<Option<Authority>, Box<Rejection>> {
     let Some(sealed) = head.headers.get(HANDOVER) else { return Ok(None) };
@@ -154,19 +233,19 @@ pub(crate) fn received(head: &Parts, replica: &Replica) -> Result<Option<Authori
 }
 
 /// The ticket of a session that another replica keeps.
-pub(crate) fn session_elsewhere(headers: &HeaderMap, replica: &Replica) -> Option<Ticket> {
+fn session_elsewhere(headers: &HeaderMap, replica: &Replica) -> Option<Ticket> {
     replica.elsewhere(Purpose::Session, headers.get(SESSION_ID)?.to_str().ok()?)
 }
 
 /// The ticket of a call that waits at another replica.
-pub(crate) fn call_elsewhere(posted: &Posted, replica: &Replica) -> Option<Ticket> {
+fn call_elsewhere(posted: &Posted, replica: &Replica) -> Option<Ticket> {
     let params = posted.params()?;
     let state = json::member_str(&params, "requestState")?;
     replica.elsewhere(Purpose::ParkedCall, &state)
 }
 
 /// The path of a request with its query.
-pub(crate) fn target(head: &Parts) -> &str {
+fn target(head: &Parts) -> &str {
     head.uri.path_and_query().map_or("/", |target| target.as_str())
 }
 

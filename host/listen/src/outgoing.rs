@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::activity::Exchange;
 use crate::limits::SMALL;
@@ -20,7 +21,7 @@ pub(crate) enum Outgoing {
     /// An event stream.
     Events(Stoppable),
     /// What another replica answers, as it comes.
-    Passed(Incoming),
+    Passed(Passing),
 }
 
 impl Outgoing {
@@ -39,8 +40,32 @@ impl Outgoing {
         match self {
             Self::Whole(pieces) => Some(pieces.iter().map(Bytes::len).sum()),
             Self::Events(_) => None,
-            Self::Passed(body) => body.size_hint().exact().and_then(|exact| usize::try_from(exact).ok()),
+            Self::Passed(passing) => passing.length(),
         }
+    }
+}
+
+/// The body of another replica's answer.
+pub(crate) struct Passing {
+    body: Incoming,
+    until: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+}
+
+impl Passing {
+    /// Passes a body on, to its end or until this is told.
+    pub(crate) fn new(body: Incoming, until: Option<CancellationToken>) -> Self {
+        Self { body, until: until.map(|told| Box::pin(told.cancelled_owned())) }
+    }
+
+    fn length(&self) -> Option<usize> {
+        self.body.size_hint().exact().and_then(|exact| usize::try_from(exact).ok())
+    }
+
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        if self.until.as_mut().is_some_and(|told| told.as_mut().poll(cx).is_ready()) {
+            return Poll::Ready(None);
+        }
+        Pin::new(&mut self.body).poll_frame(cx).map_err(io::Error::other)
     }
 }
 
@@ -77,7 +102,7 @@ impl Body for Tracked {
         let events = match body {
             Outgoing::Whole(pieces) => return Poll::Ready(pieces.pop_front().map(|piece| Ok(Frame::data(piece)))),
             Outgoing::Events(events) => events,
-            Outgoing::Passed(body) => return Pin::new(body).poll_frame(cx).map_err(io::Error::other),
+            Outgoing::Passed(passing) => return passing.poll_frame(cx),
         };
         let next = events.poll_next(cx);
         if matches!(next, Poll::Ready(Some(Ok(_)))) {
@@ -90,7 +115,7 @@ impl Body for Tracked {
         match &self.body {
             Outgoing::Whole(pieces) => pieces.is_empty(),
             Outgoing::Events(_) => false,
-            Outgoing::Passed(body) => body.is_end_stream(),
+            Outgoing::Passed(passing) => passing.body.is_end_stream(),
         }
     }
 

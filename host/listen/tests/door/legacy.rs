@@ -68,7 +68,7 @@ async fn a_session_lives_from_initialize_to_delete() {
     );
     let session = reply.header("mcp-session-id").unwrap().to_owned();
     assert!(session.len() >= 32 && session.bytes().all(|byte| byte.is_ascii_graphic()));
-    let inside = house.server.last().client.session.as_deref().unwrap().to_owned();
+    let inside = house.server.last_session();
     assert!(!session.contains(&inside), "servers know the session, and never what the client shows for it");
 
     let mut client =
@@ -238,7 +238,7 @@ async fn a_session_nobody_uses_ends() {
     let house = House::with_limits(Limits { session_idle: Duration::from_millis(60), ..Limits::default() }).await;
     let mut client = Client::open(&house, "2025-11-25").await;
     house.server.session_over.notified().await;
-    let inside = house.server.last().client.session.as_deref().unwrap().to_owned();
+    let inside = house.server.last_session();
     assert_eq!(*house.server.ended.lock().unwrap(), [inside]);
     assert_eq!(client.send(&tool(1, "echo")).await.status, 404);
 }

@@ -132,6 +132,11 @@ impl FakeServer {
         Arc::clone(self.calls.lock().unwrap().last().unwrap())
     }
 
+    /// What servers call the session of the last call. Clients know it by its ticket alone.
+    pub(crate) fn last_session(&self) -> String {
+        self.last().client.session.as_deref().unwrap().to_owned()
+    }
+
     fn said(&self) -> Response {
         let result =
             serde_json::json!({ "resultType": "complete", "content": [{ "type": "text", "text": self.name }] });
