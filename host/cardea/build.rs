@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 /// In the order in which `cardea plugin list` shows them.
-const STANDARD: [&str; 5] = ["anonymous", "api-key", "rbac", "rate-limit", "audit"];
+const STANDARD: [&str; 9] =
+    ["anonymous", "api-key", "rbac", "policy-cel", "policy-rego", "policy-cedar", "rate-limit", "schema", "audit"];
 
 fn main() {
     let out = PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default());

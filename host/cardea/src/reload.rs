@@ -74,8 +74,9 @@ async fn apply(path: &Path, gateway: &Gateway) -> Result<(), String> {
 /// Everything whose content decides what serves.
 fn files(path: &Path, plan: &Plan) -> BTreeSet<PathBuf> {
     let plugins = plan.stages.iter().filter_map(|stage| source::file(&stage.plugin));
+    let settings = plan.stages.iter().flat_map(|stage| stage.files.iter().cloned());
     let tls = plan.listen.tls.iter().flat_map(|tls| [tls.certificate.clone(), tls.key.clone()]);
-    plugins.chain(tls).chain([path.to_path_buf()]).collect()
+    plugins.chain(settings).chain(tls).chain([path.to_path_buf()]).collect()
 }
 
 /// Reads certificate and key. The error is a sentence for people.

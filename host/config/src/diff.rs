@@ -148,6 +148,7 @@ fn stage(old: &StagePlan, new: &StagePlan) -> Vec<String> {
         "match": matches,
         "grant": grants,
         "config": config,
+        "files": files,
         "on-error": on_error,
         "accept-fail-open": accept_fail_open,
         "isolation": isolation,

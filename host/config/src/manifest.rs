@@ -13,6 +13,7 @@ use crate::grant::{KvGrant, Secrets};
 use crate::http_words::{Headers, Host, Origin};
 use crate::names::{AdminAddress, Argument, NotBuilt, Patterns, PluginSource, ServerName, StageName, Variables};
 use crate::section::{Form, Key, Required, Section, choices, section};
+use crate::text_file::TextFile;
 use crate::units::Size;
 
 section! {
@@ -235,6 +236,9 @@ section! {
         grant: Grant = {};
         /// Its settings, checked against the plugin's own JSON Schema.
         config: Document = {};
+        /// Texts of files as settings, each under its name in `config`: `files = { policy = "./policy.rego" }`. A file that changes
+        /// counts at once, as the manifest does.
+        files: BTreeMap<String, TextFile> = {};
         /// What happens to a call when the plugin fails.
         on_error: OnError = "refuse";
         /// The reason, in words, why calls may pass this stage when it fails. Without it, `on-error` is `refuse` for every

@@ -38,12 +38,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("cardea-sdk-macros", &[]),
     ("cardea-sdk", &["cardea-sdk-macros"]),
+    ("cardea-sdk-policy", &["cardea-sdk"]),
     ("xtask", &[]),
 ];
 
 /// Folders whose crates are not listed one by one: all in a folder may depend on the same.
 const FOLDERS: &[(&str, &[&str])] = &[
-    ("plugins", &["cardea-sdk"]),
+    ("plugins", &["cardea-sdk", "cardea-sdk-policy"]),
     ("tests/guests", &["cardea-sdk"]),
     ("tests", &["cardea-message", "cardea-chain", "cardea-plugin"]),
     ("examples", &[]),
