@@ -3,8 +3,23 @@
 use std::path::{Path, PathBuf};
 
 /// In the order in which `cardea plugin list` shows them.
-const STANDARD: [&str; 11] =
-    ["anonymous", "api-key", "jwt", "rbac", "rate-limit", "quota", "mask", "mask-arguments", "guard", "pin", "audit"];
+const STANDARD: [&str; 15] = [
+    "anonymous",
+    "api-key",
+    "jwt",
+    "rbac",
+    "policy-cel",
+    "policy-rego",
+    "policy-cedar",
+    "rate-limit",
+    "quota",
+    "schema",
+    "mask",
+    "mask-arguments",
+    "guard",
+    "pin",
+    "audit",
+];
 
 fn main() {
     let out = PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default());

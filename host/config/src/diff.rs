@@ -170,6 +170,7 @@ fn stage(old: &StagePlan, new: &StagePlan) -> Vec<String> {
         "grant": grants,
         "config": config,
         "shadow": shadow,
+        "files": files,
         "on-error": on_error,
         "accept-fail-open": accept_fail_open,
         "keep": keep,

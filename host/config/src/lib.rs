@@ -28,6 +28,7 @@ mod secret;
 mod section;
 mod source;
 mod spans;
+mod text_file;
 mod units;
 
 pub use cardea_grant::{Grants, Secret};
@@ -57,7 +58,7 @@ use reader::{Node, Reader};
 pub trait World {
     /// The value of an environment variable.
     fn env(&self, name: &str) -> Option<String>;
-    /// The text of a file that holds a secret.
+    /// The text of a file that holds a secret, or a setting of a stage.
     fn file(&self, path: &Path) -> io::Result<String>;
     /// The folder of the manifest, to which its paths are relative; itself absolute.
     fn base(&self) -> &Path;

@@ -13,6 +13,7 @@ use crate::grant::{IssuerUrl, KeysUrl, KvGrant, ScopeName, Secrets, TokenType};
 use crate::http_words::{Headers, Host, Origin};
 use crate::names::{AdminAddress, Argument, EndpointPath, Patterns, PluginSource, ServerName, StageName, Variables};
 use crate::section::{Form, Key, Required, Section, choices, section};
+use crate::text_file::TextFile;
 use crate::units::Size;
 
 section! {
@@ -408,6 +409,9 @@ section! {
         /// With a plugin of role `identity`: what clients without a token are told of the endpoints it guards, at
         /// `/.well-known/oauth-protected-resource/<path>` (RFC 9728).
         metadata: Metadata = {};
+        /// Texts of files as settings, each under its name in `config`: `files = { policy = "./policy.rego" }`. A file that changes
+        /// counts at once, as the manifest does.
+        files: BTreeMap<String, TextFile> = {};
         /// What happens to a call when the plugin fails.
         on_error: OnError = "refuse";
         /// The reason, in words, why calls may pass this stage when it fails. Without it, `on-error` is `refuse` for every

@@ -69,6 +69,7 @@ fn digest(bytes: &[u8]) -> String {
 pub(crate) fn files(path: &Path, plan: &Plan) -> BTreeSet<PathBuf> {
     let shadow = |stage: &StagePlan| stage.shadow.as_ref().and_then(|shadow| source::file(&shadow.plugin));
     let plugins = plan.stages.iter().flat_map(|stage| source::file(&stage.plugin).into_iter().chain(shadow(stage)));
+    let settings = plan.stages.iter().flat_map(|stage| stage.files.iter().cloned());
     let tls = plan.listen.tls.iter().flat_map(|tls| [tls.certificate.clone(), tls.key.clone()]);
-    plugins.chain(tls).chain([path.to_path_buf()]).collect()
+    plugins.chain(settings).chain(tls).chain([path.to_path_buf()]).collect()
 }

@@ -1,7 +1,8 @@
 //! The stages of the chain: their names, what they see and what they may use.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use cardea_grant::{Algorithm, Grants, Issuer, Mask};
@@ -16,6 +17,7 @@ use crate::names::{Pattern, PluginSource, StageName};
 use crate::reader::suggestion;
 use crate::report::{Problem, Report};
 use crate::spans::Spans;
+use crate::text_file::TextFile;
 use crate::units::Size;
 
 /// A plugin and how it is used.
@@ -29,12 +31,14 @@ pub struct StagePlan {
     pub matches: MatchPlan,
     /// What it may use.
     pub grants: Grants,
-    /// Its settings, always a JSON object.
+    /// Its settings, always a JSON object; those whose texts stand in files too.
     pub config: Value,
     /// Another version that runs beside it.
     pub shadow: Option<ShadowPlan>,
     /// What clients without a token are told of the endpoints it guards.
     pub metadata: MetadataPlan,
+    /// The files that some of its settings stand in.
+    pub files: Vec<PathBuf>,
     /// What happens to a call when the plugin fails.
     pub on_error: OnError,
     /// Why calls may pass it when it fails, if somebody wrote that they may.
@@ -144,15 +148,15 @@ pub(super) fn stages(raw: Vec<Stage>, servers: Option<&[String]>, report: &mut R
 
 fn stage(raw: Stage, servers: Option<&[String]>, report: &mut Report) -> Option<StagePlan> {
     let matches = matches(raw.r#match, servers, report);
+    let (config, files) = settings(raw.config.value, raw.files, &raw.spans, report);
     let plugin = raw.plugin.0?;
-    let stage_config = raw.config.value;
     let name = match raw.name {
         Some(name) => name.0,
         None if raw.spans.written("name") => return None,
         None => default_name(&plugin, &raw.spans, report)?,
     };
     let grants = grants(raw.grant, report);
-    let shadow = raw.shadow.map(|raw| shadow(raw, &plugin, &stage_config, report));
+    let shadow = raw.shadow.map(|raw| shadow(raw, &plugin, &config, report));
     Some(StagePlan {
         name,
         plugin,
@@ -160,7 +164,8 @@ fn stage(raw: Stage, servers: Option<&[String]>, report: &mut Report) -> Option<
         shadow,
         metadata: metadata(raw.metadata, &grants),
         grants,
-        config: stage_config,
+        config,
+        files,
         on_error: raw.on_error,
         accept_fail_open: raw.accept_fail_open,
         keep: raw.keep,
@@ -187,6 +192,26 @@ fn shadow(raw: Shadow, plugin: &PluginSource, config: &Value, report: &mut Repor
         config: raw.config.map_or_else(|| config.clone(), |config| config.value),
         spans: raw.spans,
     }
+}
+
+/// The settings with the texts of their files; notes one that is written twice.
+fn settings(
+    mut config: Value,
+    files: BTreeMap<String, TextFile>,
+    spans: &Spans,
+    report: &mut Report,
+) -> (Value, Vec<PathBuf>) {
+    let mut paths = Vec::new();
+    for (name, TextFile { path, text }) in files {
+        if config.get(&name).is_some() {
+            let message = format!("`stage.files.{name}` and `stage.config.{name}` are both written");
+            let problem = Problem::new(spans.of("files"), message, "the setting stands in `config` already");
+            report.push(problem.help("leave one of them out"));
+        }
+        config[name] = text.into();
+        paths.push(path);
+    }
+    (config, paths)
 }
 
 /// The name of a plugin, or of its file without the ending; notes a file name that cannot be a stage's name.

@@ -68,6 +68,21 @@ fn quota() {
 }
 
 #[test]
+fn policy_cedar() {
+    plugin("policy-cedar");
+}
+
+#[test]
+fn policy_cel() {
+    plugin("policy-cel");
+}
+
+#[test]
+fn policy_rego() {
+    plugin("policy-rego");
+}
+
+#[test]
 fn rate_limit() {
     plugin("rate-limit");
 }
@@ -75,6 +90,11 @@ fn rate_limit() {
 #[test]
 fn rbac() {
     plugin("rbac");
+}
+
+#[test]
+fn schema() {
+    plugin("schema");
 }
 
 #[test]

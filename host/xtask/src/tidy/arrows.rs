@@ -47,6 +47,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("cardea-sdk-macros", &[]),
     ("cardea-sdk", &["cardea-sdk-macros"]),
+    ("cardea-sdk-policy", &["cardea-sdk"]),
     ("xtask", &[]),
 ];
 
@@ -54,7 +55,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 const FOLDERS: &[(&str, &[&str])] = &[
     ("plugins/mask", &[]),
     ("plugins/rate-limit", &["cardea-sdk"]),
-    ("plugins", &["cardea-sdk", "cardea-mask", "cardea-limits"]),
+    ("plugins", &["cardea-sdk", "cardea-sdk-policy", "cardea-mask", "cardea-limits"]),
     ("tests/guests", &["cardea-sdk"]),
     ("tests", &["cardea-message", "cardea-chain", "cardea-observe", "cardea-state", "cardea-plugin", "cardea-hotpath"]),
     ("examples", &[]),

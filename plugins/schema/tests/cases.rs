@@ -1,0 +1,6 @@
+//! Runs the case files natively.
+
+#[test]
+fn cases() {
+    cardea_sdk::testing::run_cases::<cardea_plugin_schema::Schema>(concat!(env!("CARGO_MANIFEST_DIR"), "/cases"));
+}
