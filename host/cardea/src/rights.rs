@@ -85,7 +85,7 @@ impl Judges {
             }
         });
         let parts = Parts::for_trial(&manifest)?;
-        let built = assemble::assemble(&parts, &manifest, 1, None).await.map_err(|report| manifest.wrong(&report))?;
+        let built = assemble::first(&parts, &manifest).await.map_err(|report| manifest.wrong(&report))?;
         let judges: Vec<_> = built.stages.into_iter().filter(|loaded| loaded.stage.role() == Role::Rights).collect();
         if judges.is_empty() {
             return Err(Failure::config("the manifest has no stage of role `rights`: everybody may do everything"));

@@ -24,7 +24,6 @@ use crate::activity::Exchange;
 use crate::body::{self, Budget, Share};
 use crate::era::{self, Path};
 use crate::gate::{self, Gate};
-use crate::handover::{About, Handover};
 use crate::http_sse::Conversations;
 use crate::outgoing::Tracked;
 use crate::paths::{self, Road};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cardea_chain::{Chain, Matcher, OnError, Placed, Record, Recorder};
+use cardea_chain::{Chain, Matcher, OnError, Placed, Record, Recorder, Unrecorded};
 use cardea_plugin::{Capabilities, Engine, EngineSettings, Grants, Isolation, Limits, StageSpec, WasmStage};
 use cardea_state::Memory;
 use futures_util::future::{BoxFuture, ready};

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use cardea_chain::{
-    Call, CallId, Client, Deadline, Directory, Fault, ItemKind, Listing, Place, Scratch, Subject, Target,
+    Call, CallId, Client, Deadline, Directory, Duties, Fault, ItemKind, Listing, Place, Scratch, Subject, Target,
 };
 use cardea_message::{Method, Version};
 use futures_util::future::BoxFuture;
@@ -138,6 +138,7 @@ impl Question {
             traceparent: None,
             received: SystemTime::now(),
             scratch: Scratch::default(),
+            duties: Duties::default(),
         }
     }
 }
