@@ -9,11 +9,12 @@ use cardea_plugin::Inspection;
 use crate::assemble::{self, Examined};
 use crate::gateway::Parts;
 use crate::manifest::Manifest;
-use crate::{Failure, log};
+use crate::{Failure, journal, log};
 
 /// Checks a manifest and the plugins it names, `init` and `selftest` included. Starts no server and opens no port.
 pub(crate) fn run(path: &Path) -> Result<(), Failure> {
     let manifest = Manifest::read(path)?;
+    journal::settings(&manifest)?;
     let runtime = crate::serve::runtime()?;
     runtime.block_on(async {
         let parts = Parts::for_trial(&manifest)?;

@@ -52,7 +52,7 @@ pub(crate) fn test(workspace: &Workspace, options: &Options) -> Outcome {
     note(step("tests", || cargo_test(workspace, &mut tally)));
     note(step("examples", || examples::check(workspace)));
     note(step("instructions", || instructions::check(workspace)));
-    // The generated page is checked by a test of `cardea-config`.
+    // The page of the manifest is checked by a test of `cardea-config`.
     note(step("docs: features", || docs::features(workspace, false)));
     note(step("docs: rustdoc", || docs::rustdoc(workspace)));
     if !options.fast {
