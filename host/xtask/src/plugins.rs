@@ -11,6 +11,8 @@ use crate::workspace::{Package, Workspace, cargo};
 
 const TARGET: &str = "wasm32-wasip2";
 const PROFILE: &str = "guest";
+/// Plugins in a workspace of their own, by the name of their folder.
+const APART: [&str; 1] = ["policy-cedar"];
 
 /// Builds every crate of `plugins/` to `<target>/plugins/<name>.wasm` and every one of `tests/guests/` to `<target>/guests/<name>.wasm`.
 pub(crate) fn plugins(workspace: &Workspace) -> Outcome {
@@ -19,7 +21,12 @@ pub(crate) fn plugins(workspace: &Workspace) -> Outcome {
         let plugins: Vec<&Package> = workspace.packages_in("plugins").collect();
         let guests: Vec<&Package> = workspace.packages_in("tests/guests").collect();
         build(workspace, plugins.iter().chain(&guests).copied())?;
-        gather(workspace, &plugins, &workspace.target.join("plugins"))?;
+        let into = workspace.target.join("plugins");
+        gather(workspace, &plugins, &into)?;
+        for name in APART {
+            build_apart(workspace, name)?;
+            gather_one(workspace, &format!("cardea-plugin-{name}"), &into.join(format!("{name}.wasm")))?;
+        }
         gather(workspace, &guests, &workspace.target.join("guests"))
     })
 }
@@ -44,6 +51,14 @@ fn build<'a>(workspace: &Workspace, packages: impl Iterator<Item = &'a Package>)
     run(&mut command)
 }
 
+fn build_apart(workspace: &Workspace, name: &str) -> Outcome {
+    let mut command = cargo();
+    command.current_dir(&workspace.root).args(["build", "--locked", "--profile", PROFILE, "--target", TARGET]);
+    command.arg("--config").arg(remapped_paths(workspace));
+    command.arg("--manifest-path").arg(workspace.root.join("plugins").join(name).join("Cargo.toml"));
+    run(command.arg("--target-dir").arg(&workspace.target))
+}
+
 /// Panic messages carry source paths: without this, the same plugin would have other bytes on every machine. It is set for
 /// the guests' target alone, through cargo's configuration, so that no build of the host ever sees another flag.
 fn remapped_paths(workspace: &Workspace) -> String {
@@ -59,11 +74,14 @@ fn remapped_paths(workspace: &Workspace) -> String {
 fn gather(workspace: &Workspace, packages: &[&Package], into: &Path) -> Outcome {
     fs::create_dir_all(into).map_err(|error| format!("{} cannot be made: {error}", into.display()))?;
     for package in packages {
-        let file = format!("{}.wasm", package.name.replace('-', "_"));
-        let built = workspace.target.join(TARGET).join(PROFILE).join(file);
-        copy_if_changed(&built, &into.join(format!("{}.wasm", package.short_name())))?;
+        gather_one(workspace, &package.name, &into.join(format!("{}.wasm", package.short_name())))?;
     }
     Ok(())
+}
+
+fn gather_one(workspace: &Workspace, package: &str, into: &Path) -> Outcome {
+    let file = format!("{}.wasm", package.replace('-', "_"));
+    copy_if_changed(&workspace.target.join(TARGET).join(PROFILE).join(file), into)
 }
 
 /// Leaves an equal file untouched: the gateway embeds these, and a newer time alone would build it again.
