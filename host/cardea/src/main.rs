@@ -153,7 +153,7 @@ enum RbacCommand {
         #[command(flatten)]
         manifest: ManifestArguments,
         #[command(flatten)]
-        question: rights::Arguments,
+        question: Box<rights::Arguments>,
     },
 }
 
@@ -174,7 +174,7 @@ fn main() -> ExitCode {
         Command::Plugin(PluginCommand::List) => inspect::list(),
         Command::Rbac(RbacCommand::Test { manifest, file }) => rights::test(&manifest.manifest, &file),
         Command::Rbac(RbacCommand::Explain { manifest, question }) => {
-            rights::explain(&manifest.manifest, &question.into())
+            rights::explain(&manifest.manifest, &(*question).into())
         }
         Command::Audit(command) => audit::run(&command),
         Command::Precompile => standard::precompile(),

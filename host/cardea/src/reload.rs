@@ -77,7 +77,7 @@ impl Reconciler {
                 verdict = probation::verdict(self.probation.as_ref()) => self.judged(verdict),
                 order = gateway.inbox.next() => match order {
                     Order::Rollback(wanted) => self.go_back_by_hand(wanted),
-                    Order::Reload(wanted) => self.reload(wanted).await,
+                    Order::Reload(wanted) => Box::pin(self.reload(wanted)).await,
                 },
             }
         }

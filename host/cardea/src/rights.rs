@@ -31,7 +31,7 @@ pub(crate) fn test(manifest: &Path, file: &Path) -> Result<(), Failure> {
     let table = table::read(file)?;
     let manifest = Manifest::read(manifest)?;
     let (text, wrong) = serve::runtime()?.block_on(async {
-        let judges = Judges::of(manifest).await?;
+        let judges = Box::pin(Judges::of(manifest)).await?;
         table::compare(&table, &judges).await
     })?;
     log::print(&text)?;
@@ -42,7 +42,7 @@ pub(crate) fn test(manifest: &Path, file: &Path) -> Result<(), Failure> {
 pub(crate) fn explain(manifest: &Path, question: &Question) -> Result<(), Failure> {
     let manifest = Manifest::read(manifest)?;
     let text = serve::runtime()?.block_on(async {
-        let judges = Judges::of(manifest).await?;
+        let judges = Box::pin(Judges::of(manifest)).await?;
         judges.explain(question).await
     })?;
     log::print(&text)

@@ -105,7 +105,7 @@ async fn whatever_was_answered_before_a_kill_is_in_the_journal() {
     }
     let lines = lines(folder.path());
     let (recorded, intended) = (ids(&lines, "call"), ids(&lines, "intent"));
-    let answered = answered.lock().unwrap();
+    let answered = answered.lock().unwrap().clone();
     let missing: Vec<_> = answered.iter().filter(|id| !recorded.contains(*id) || !intended.contains(*id)).collect();
     assert!(
         missing.is_empty() && answered.len() as u64 >= kills,

@@ -79,7 +79,7 @@ pub(crate) fn response(response: Response, call: &Call, greeting: &Greeting, bla
     if let (Era::Legacy, Era::Modern, Some(error)) = (greeting.era, call.client.version.era(), response.error())
         && let Some(question) = urls::question(&error, call, greeting.server_info.as_ref())
     {
-        let id = response.id.clone().unwrap_or(Id::number(0));
+        let id = response.id.unwrap_or(Id::number(0));
         return parsed(compose::result(&id, &question)).ok_or_else(|| blame.internal("a question is no reply"));
     }
     let document = match (greeting.era, call.client.version.era(), &response.outcome) {

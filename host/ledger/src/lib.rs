@@ -154,7 +154,7 @@ impl Recorder for Journal {
     fn record_now(&self, record: Box<Record>) {
         let queue = lock(&self.queue).clone();
         let item = Item { body: Body::Call(record), done: None };
-        if !queue.is_some_and(|queue| queue.try_send(item).is_ok()) {
+        if queue.is_none_or(|queue| queue.try_send(item).is_err()) {
             let _ = self.lose();
         }
     }

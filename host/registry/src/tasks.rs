@@ -231,7 +231,7 @@ mod tests {
         for bad in ["", "task-1", "git..", &format!("{id}."), &id[..id.len() - 2]] {
             assert_eq!(opened("ann", bad), None, "{bad}");
         }
-        assert_eq!(of_server("ann", "git", &[id.clone(), "x".into(), sealed("ann", "web", "t")]), ["task 1/ü"]);
+        assert_eq!(of_server("ann", "git", &[id, "x".into(), sealed("ann", "web", "t")]), ["task 1/ü"]);
     }
 
     #[test]

@@ -72,7 +72,7 @@ pub(crate) async fn make(path: &Path, gateway: &Gateway, kept: Option<&Kept>, re
         }
     };
     let files = triggers::files(path, &manifest.plan);
-    Attempt { files, made: of_manifest(&manifest, gateway, kept, rejected).await }
+    Attempt { files, made: Box::pin(of_manifest(&manifest, gateway, kept, rejected)).await }
 }
 
 async fn of_manifest(

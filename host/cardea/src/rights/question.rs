@@ -56,6 +56,9 @@ pub(crate) struct Asked {
     pub(crate) endpoint: Option<String>,
 }
 
+/// A call for a list, and one page of what comes of it.
+pub(crate) type Page = (Arc<Call>, Arc<Listing>);
+
 impl Question {
     /// The call that is asked about.
     pub(crate) fn call(&self) -> Result<Arc<Call>, Failure> {
@@ -70,7 +73,7 @@ impl Question {
     }
 
     /// The list in which what is called would stand, and the page of it that holds nothing else.
-    pub(crate) fn listing(&self) -> Result<Option<(Arc<Call>, Arc<Listing>)>, Failure> {
+    pub(crate) fn listing(&self) -> Result<Option<Page>, Failure> {
         let (Some(kind), Some(name)) = (self.kind(), &self.call.name) else { return Ok(None) };
         let method = match kind {
             ItemKind::Tool => "tools/list",

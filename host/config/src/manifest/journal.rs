@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cardea_grant::Secret;
 
-use crate::section::{Form, Key, Section, choices, section};
+use crate::section::{choices, section};
 use crate::units::Size;
 
 section! {

@@ -68,7 +68,7 @@ impl Host for Guest {
 
 impl Guest {
     /// None for a plugin that can do without, at a stage that does not grant it.
-    fn kv(&mut self) -> Result<Option<(Arc<dyn cardea_state::Kv>, Keys, u64)>> {
+    fn kv(&mut self) -> Result<Option<Reach>> {
         self.charge(Import::Kv)?;
         let now_ms = self.now_ms();
         let Some(allowed) = self.facts.allowed.scope.kv else { return Ok(None) };
@@ -77,6 +77,9 @@ impl Guest {
         Ok(Some((Arc::clone(&self.facts.capabilities.kv), Keys { name: self.space(), quota }, now_ms)))
     }
 }
+
+/// The store, where in it the stage's keys are, and the time.
+type Reach = (Arc<dyn cardea_state::Kv>, Keys, u64);
 
 /// Where the keys of one stage and tenant live.
 struct Keys {
