@@ -51,10 +51,11 @@ impl fmt::Display for Breach {
 /// Checks a journal's folder. With a key, every anchor must be signed by it. The gateway may be writing meanwhile.
 pub fn verify(folder: &Path, key: Option<&VerifyingKey>) -> io::Result<Result<Verified, Breach>> {
     // Read first: an anchor is written after its lines, so all lines it speaks of are there afterwards.
-    let anchors = anchor::read(folder)?;
+    let mut anchors = anchor::read(folder)?;
     if let Some(breach) = key.and_then(|key| unsigned(&anchors, key)) {
         return Ok(Err(breach));
     }
+    anchors.sort_by_key(|anchor| anchor.cursor);
     let mut chain = Chain::new(&anchors);
     let firsts = firsts(folder)?;
     for (position, first) in firsts.iter().enumerate() {
@@ -77,6 +78,7 @@ fn unsigned(anchors: &[Anchor], key: &VerifyingKey) -> Option<Breach> {
 
 /// The chain as far as it was followed.
 struct Chain<'a> {
+    /// In the order of their cursors.
     anchors: &'a [Anchor],
     first: Option<u64>,
     cursor: u64,
@@ -164,8 +166,8 @@ impl<'a> Chain<'a> {
     }
 
     fn anchored(&self, cursor: u64) -> Option<Link> {
-        let anchor = self.anchors.iter().find(|anchor| anchor.cursor == cursor)?;
-        Link::parse(&anchor.link)
+        let at = self.anchors.partition_point(|anchor| anchor.cursor < cursor);
+        Link::parse(&self.anchors.get(at).filter(|anchor| anchor.cursor == cursor)?.link)
     }
 
     fn end(self) -> Result<Verified, Breach> {
